@@ -4,7 +4,8 @@ export class Semaphore {
   readonly #queue: (() => void)[] = [];
 
   constructor(permits: number) {
-    if (!Number.isSafeInteger(permits) || permits < 1) throw new RangeError(`Cannot make semaphore of ${permits} permits`);
+    if (!Number.isSafeInteger(permits) || permits < 1)
+      throw new RangeError(`Cannot make semaphore of ${permits} permits`);
     this.#free = permits;
   }
 

@@ -68,7 +68,12 @@ export interface Images {
   /** undefined: not present. */
   imageStatus(image: string, signal: AbortSignal): Promise<ImageInfo | undefined>;
   /** Returns the reference to run. No deadline: cancel by the signal. */
-  pullImage(image: string, auth: RegistryAuth | undefined, sandbox: SandboxConfig | undefined, signal: AbortSignal): Promise<string>;
+  pullImage(
+    image: string,
+    auth: RegistryAuth | undefined,
+    sandbox: SandboxConfig | undefined,
+    signal: AbortSignal,
+  ): Promise<string>;
   listImages(signal: AbortSignal): Promise<readonly ImageInfo[]>;
   removeImage(image: string, signal: AbortSignal): Promise<void>;
   imageFilesystems(signal: AbortSignal): Promise<readonly FilesystemUsage[]>;

@@ -1,0 +1,1 @@
+export { Observer, type ObserverDeps } from "./observer.ts";

@@ -1,0 +1,233 @@
+import { messageOf } from "../base/fault.ts";
+import type { Log } from "../base/log.ts";
+import { millis } from "../base/units.ts";
+import type { ContainerSummary, PodSnapshot, RuntimeEvent, SandboxSummary } from "../model/runtime.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Runtime } from "../ports/runtime.ts";
+import { differs, readPod } from "./read-pod.ts";
+
+const SWEEP_SPAN = millis(5 * 60_000);
+const RETRY_SPAN = millis(1_000);
+/** Pace of the relist while no event source is connected: quick after a change, slower while nothing happens. */
+const RELIST_SPAN = { quickest: 500, slowest: 5_000 };
+
+export interface ObserverDeps {
+  readonly runtime: Pick<Runtime, "events" | "listSandboxes" | "listContainers" | "sandboxStatus" | "containerStatus">;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Called after each new snapshot of a pod, also of one that is gone from the runtime. */
+  readonly onChange: (uid: string) => void;
+  /** Called when the runtime answers again after it may have been away. */
+  readonly onResync: () => void;
+}
+
+interface Listing {
+  readonly sandboxes: SandboxSummary[];
+  readonly containers: ContainerSummary[];
+}
+
+/**
+ * The only writer of what is seen of the runtime: one snapshot per pod UID.
+ *
+ *   runtime event --id--> pod --> refresh(pod): list and status of that one pod --> snapshot --> onChange
+ *   resync, slow sweep ---------> list of everything --> refresh of the pods that differ
+ *
+ * An event only says "look again"; while no event source is connected the list is repeated at an adaptive pace.
+ */
+export class Observer {
+  readonly #deps: ObserverDeps;
+  readonly #snapshots = new Map<string, PodSnapshot>();
+  /** Container or sandbox id -> pod UID. */
+  readonly #owners = new Map<string, string>();
+  readonly #reading = new Map<string, { again: Promise<void> | undefined; current: Promise<void> }>();
+  readonly #afresh = new Set<string>();
+  readonly #synced = Promise.withResolvers<void>();
+  #turn = 0;
+
+  constructor(deps: ObserverDeps) {
+    this.#deps = deps;
+  }
+
+  /** Resolves after the first complete listing. */
+  get synced(): Promise<void> {
+    return this.#synced.promise;
+  }
+
+  /** Newest snapshot; undefined when the runtime has nothing of this pod. */
+  snapshot(uid: string): PodSnapshot | undefined {
+    return this.#snapshots.get(uid);
+  }
+
+  uids(): readonly string[] {
+    return [...this.#snapshots.keys()];
+  }
+
+  /** Tells whose an id is before the runtime can tell of it: an event that comes in at once is then not lost. */
+  know(id: string, uid: string): void {
+    this.#owners.set(id, uid);
+  }
+
+  /** Reads one pod. The answer was read after this call began; calls that come while one waits share it. */
+  async refresh(uid: string, signal: AbortSignal): Promise<void> {
+    const running = this.#reading.get(uid);
+    if (running) {
+      running.again ??= running.current.catch(() => {}).then(() => this.#start(uid, signal));
+      return running.again;
+    }
+    return this.#start(uid, signal);
+  }
+
+  #start(uid: string, signal: AbortSignal): Promise<void> {
+    const current = this.#read(uid, signal).finally(() => {
+      if (this.#reading.get(uid)?.current === current) this.#reading.delete(uid);
+    });
+    this.#reading.set(uid, { again: undefined, current });
+    return current;
+  }
+
+  async #read(uid: string, signal: AbortSignal): Promise<void> {
+    const { runtime } = this.#deps;
+    const [sandboxes, containers] = await Promise.all([
+      runtime.listSandboxes(uid, signal),
+      runtime.listContainers(uid, signal),
+    ]);
+    await this.#take(uid, { sandboxes: [...sandboxes], containers: [...containers] }, signal);
+  }
+
+  async #take(uid: string, listing: Listing, signal: AbortSignal): Promise<void> {
+    const before = this.#snapshots.get(uid);
+    const seen = await readPod(listing, before, this.#afresh, this.#deps.runtime, signal);
+    for (const { id } of [...(before?.sandboxes ?? []), ...(before?.containers ?? [])]) {
+      this.#owners.delete(id);
+      this.#afresh.delete(id);
+    }
+    for (const { id } of [...(seen?.sandboxes ?? []), ...(seen?.containers ?? [])]) this.#owners.set(id, uid);
+    if (seen) this.#snapshots.set(uid, seen);
+    else this.#forget(uid);
+    this.#deps.onChange(uid);
+  }
+
+  #forget(uid: string): void {
+    this.#snapshots.delete(uid);
+    for (const [id, owner] of this.#owners) if (owner === uid) this.#owners.delete(id);
+  }
+
+  /** Runs for ever: events, sweeps, relists. Rejects with `signal.reason`. */
+  async run(signal: AbortSignal): Promise<never> {
+    const failed = Promise.withResolvers<never>();
+    const loops = [this.#followEvents(signal), this.#sweep(signal)];
+    for (const loop of loops) loop.catch(failed.reject);
+    return failed.promise;
+  }
+
+  async #followEvents(signal: AbortSignal): Promise<never> {
+    for (;;) {
+      for await (const event of this.#deps.runtime.events(signal)) {
+        if (event.kind === "resync" || event.kind === "lost") {
+          this.#catchUp(event.kind, signal);
+        } else {
+          this.#onEvent(event, signal);
+        }
+      }
+      signal.throwIfAborted();
+      await this.#deps.clock.sleep(RETRY_SPAN, signal);
+    }
+  }
+
+  #onEvent(event: RuntimeEvent, signal: AbortSignal): void {
+    const uid = event.podUid || this.#owners.get(event.id);
+    // Ids nobody has told of belong to someone who will refresh by himself, or to the next sweep.
+    if (!uid) return;
+    if (event.kind === "oom" || event.kind === "stopped") this.#afresh.add(event.id);
+    this.refresh(uid, signal).catch((error) =>
+      this.#complain("Cannot read pod after an event", error, signal, { uid }),
+    );
+  }
+
+  /** One loop at a time lists what events may have missed: a newer `resync` or `lost` replaces the older loop. */
+  #catchUp(kind: "resync" | "lost", signal: AbortSignal): void {
+    const turn = ++this.#turn;
+    const loop = kind === "resync" ? this.#resync(turn, signal) : this.#relist(turn, signal);
+    loop.catch((error) => this.#complain("Stopped listing the runtime's pods", error, signal));
+  }
+
+  async #resync(turn: number, signal: AbortSignal): Promise<void> {
+    while (turn === this.#turn) {
+      if ((await this.#tryList(signal)) !== undefined) return this.#deps.onResync();
+      await this.#deps.clock.sleep(RETRY_SPAN, signal);
+    }
+  }
+
+  async #relist(turn: number, signal: AbortSignal): Promise<void> {
+    let span = RELIST_SPAN.quickest;
+    let answered = false;
+    while (turn === this.#turn) {
+      const changed = await this.#tryList(signal);
+      if (changed !== undefined && !answered) this.#deps.onResync();
+      answered = changed !== undefined;
+      span = changed ? RELIST_SPAN.quickest : Math.min(span * 1.5, RELIST_SPAN.slowest);
+      await this.#deps.clock.sleep(millis(span), signal);
+    }
+  }
+
+  /** Trusts no event source: what the events did not tell is found here, late but surely. */
+  async #sweep(signal: AbortSignal): Promise<never> {
+    for (;;) {
+      await this.#deps.clock.sleep(SWEEP_SPAN, signal);
+      await this.#tryList(signal);
+    }
+  }
+
+  async #tryList(signal: AbortSignal): Promise<number | undefined> {
+    try {
+      return await this.listAll(signal);
+    } catch (error) {
+      this.#complain("Cannot list the runtime's pods", error, signal);
+      return undefined;
+    }
+  }
+
+  /** Lists everything and reads the pods that differ from their snapshot. Returns how many did. */
+  async listAll(signal: AbortSignal): Promise<number> {
+    const { runtime } = this.#deps;
+    const [sandboxes, containers] = await Promise.all([
+      runtime.listSandboxes(undefined, signal),
+      runtime.listContainers(undefined, signal),
+    ]);
+    const listings = group(sandboxes, containers);
+    const gone = [...this.#snapshots.keys()].filter((uid) => !listings.has(uid));
+    const changed = [...listings].filter(([uid, listing]) => differs(listing, this.#snapshots.get(uid)));
+    // A pod that somebody reads right now, or read since the list was taken, is read again: the list may be older than that.
+    const first = this.#snapshots.size === 0 && this.#reading.size === 0;
+    const results = await Promise.allSettled([
+      ...changed.map(([uid, listing]) => (first ? this.#take(uid, listing, signal) : this.refresh(uid, signal))),
+      ...gone.map((uid) => this.refresh(uid, signal)),
+    ]);
+    const broken = results.find((result) => result.status === "rejected");
+    if (broken) throw broken.reason;
+    this.#synced.resolve();
+    return changed.length + gone.length;
+  }
+
+  #complain(message: string, error: unknown, signal: AbortSignal, fields: { uid?: string } = {}): void {
+    if (signal.aborted) return;
+    this.#deps.log.warn(message, { err: messageOf(error), ...fields });
+  }
+}
+
+function group(sandboxes: readonly SandboxSummary[], containers: readonly ContainerSummary[]): Map<string, Listing> {
+  const listings = new Map<string, Listing>();
+  const of = (uid: string): Listing => {
+    const known = listings.get(uid);
+    if (known) return known;
+    const made: Listing = { sandboxes: [], containers: [] };
+    listings.set(uid, made);
+    return made;
+  };
+  for (const sandbox of sandboxes) of(sandbox.metadata.uid).sandboxes.push(sandbox);
+  for (const container of containers) {
+    const uid = container.labels["io.kubernetes.pod.uid"];
+    if (uid) of(uid).containers.push(container);
+  }
+  return listings;
+}
