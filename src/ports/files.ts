@@ -23,7 +23,7 @@ export interface Files {
   writeAtomic(path: string, content: Uint8Array | string, mode: number): Promise<void>;
   /** Overwrites in place, keeps the inode (a bind mount sees the change). Creates with `mode` when absent. */
   writeInPlace(path: string, content: Uint8Array | string, mode: number): Promise<void>;
-  /** Makes it and its parents; sets `mode` past the umask on the last one only. No error when it is there. */
+  /** Makes it and its parents; sets `mode` past the umask on the last one only. No error when it is there: it keeps its mode. */
   makeDirectory(path: string, mode: number): Promise<void>;
   chmod(path: string, mode: number): Promise<void>;
   lchown(path: string, uid: number, gid: number): Promise<void>;

@@ -13,6 +13,12 @@ export interface Mounts {
   mountTmpfs(target: string, options: readonly string[]): Promise<void>;
   /** Bind mount, private, optionally read-only. The target exists. */
   bind(source: string, target: string, readonly: boolean): Promise<void>;
+  /**
+   * Binds what `path` names below `root` onto `target`, for subPath: makes target, and directories missing below root with root's mode.
+   * A symlink never leads out of root, even one that is swapped in meanwhile: refused with errno EXDEV or ELOOP. No error when the same
+   * file is bound there already; another one is replaced.
+   */
+  bindInside(root: string, path: string, target: string): Promise<void>;
   /** umount2. No error when nothing is mounted there. `lazy`: MNT_DETACH. */
   unmount(target: string, lazy: boolean): Promise<void>;
   /** Makes `path` a shared mount point (bind on itself when it is none yet), so that volumes reach containers. */
