@@ -136,13 +136,16 @@ function tableFile(names: readonly string[]): string {
     "/**",
     " * Fields of every object that a Pod or PodList leads to, by type name. Codes: s string, b boolean, i int32, l int64,",
     " * q Quantity, x IntOrString, t time, y base64 bytes, a anything; `[]C` list of C, `{}C` map of strings to C, other: a type of this table.",
+    " * A `!` at the end: never left out; the decoder puts the zero value, as Go does.",
     " */",
     "export const POD_SCHEMA: { readonly [type: string]: { readonly [field: string]: string } } = {",
   ];
   for (const name of names) {
     if (SPECIAL[name]) continue;
-    const fields = Object.entries(schemaOf(name).properties ?? {}).sort(byName);
-    lines.push(`  ${name}: { ${fields.map(([field, type]) => `${field}: "${codeOf(type)}"`).join(", ")} },`);
+    const { properties = {}, required = [] } = schemaOf(name);
+    const fields = Object.entries(properties).sort(byName);
+    const code = (field: string, type: Schema): string => `${codeOf(type)}${required.includes(field) ? "!" : ""}`;
+    lines.push(`  ${name}: { ${fields.map(([field, type]) => `${field}: "${code(field, type)}"`).join(", ")} },`);
   }
   return `${lines.join("\n")}\n};\n`;
 }
