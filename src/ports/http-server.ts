@@ -1,0 +1,86 @@
+import type { X509Certificate } from "node:crypto";
+
+/** Who is at the other end. `local`: the root-only socket. `plain`: no TLS, nothing is known. */
+export type HttpPeer =
+  | { readonly kind: "local" }
+  | { readonly kind: "plain" }
+  | {
+      readonly kind: "tls";
+      /** What the client sent, leaf first; empty when it sent none. */
+      readonly chain: readonly X509Certificate[];
+      /** The handshake found a path to one of the client CAs of that moment. */
+      readonly verified: boolean;
+    };
+
+export interface HttpRequest {
+  readonly method: string;
+  /** As sent, still percent-encoded, without the query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** Lower-case names. */
+  readonly headers: { readonly [name: string]: string | readonly string[] | undefined };
+  readonly peer: HttpPeer;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  readonly headers: { readonly [name: string]: string };
+  /** A stream is pulled only as fast as the client reads, and closed when the client goes away. */
+  readonly body: string | Uint8Array | AsyncIterable<Uint8Array>;
+}
+
+/** `signal` aborts when the client goes away or the listener closes. A throw becomes a 500 without details. */
+export type HttpHandler = (request: HttpRequest, signal: AbortSignal) => Promise<HttpReply>;
+
+/** PEM texts. */
+export interface ServingPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface TlsSettings {
+  readonly pair: ServingPair;
+  /** PEM bundle. undefined: client certificates are not asked for. */
+  readonly clientCa: string | undefined;
+  readonly minVersion: "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
+  /** OpenSSL names joined by ":"; undefined: the default. */
+  readonly ciphers: string | undefined;
+  /** OpenSSL group names joined by ":"; undefined: the default. */
+  readonly curves: string | undefined;
+}
+
+export interface TcpAddress {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+}
+
+/** Closing stops accepting, ends open connections and waits for them. */
+export interface HttpListener extends AsyncDisposable {
+  /** `127.0.0.1:10248`, or the path of the socket. */
+  readonly address: string;
+}
+export interface TlsListener extends HttpListener {
+  /** For connections from now on. */
+  update(settings: TlsSettings): void;
+}
+
+/** Listeners. @throws KubeletError `start-refused` that names the address and, where the kernel tells, who holds it. */
+export interface HttpServers {
+  plain(at: TcpAddress, handler: HttpHandler): Promise<HttpListener>;
+  tls(at: TcpAddress, settings: TlsSettings, handler: HttpHandler): Promise<TlsListener>;
+  /** A root-only (0600) unix socket. Replaces one that nobody serves; refuses one that is served. */
+  local(path: string, handler: HttpHandler): Promise<HttpListener>;
+  /** A new key (RSA 2048) and certificate chain for `host`, signed by a throw-away CA, good for a year. Takes up to seconds, off the loop. */
+  selfSigned(host: string, now: Date): Promise<ServingPair>;
+}
+
+export interface LocalReply {
+  readonly status: number;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+/** The verbs' way to a running kubelet. */
+export interface LocalClient {
+  /** @throws KubeletError `file-failed`: ENOENT (no socket), ECONNREFUSED (nobody serves it), EACCES (not root), … */
+  get(pathAndQuery: string, signal: AbortSignal): Promise<LocalReply>;
+}
