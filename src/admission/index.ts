@@ -1,0 +1,1 @@
+export { type Admission, admit, type NodeShape } from "./admit.ts";

@@ -1,0 +1,80 @@
+import { unreachable } from "../base/fault.ts";
+import type { ImageDesk } from "../images/index.ts";
+import type { Pod } from "../model/kubernetes.ts";
+import { podSubject } from "../model/subject.ts";
+import type { Runtime } from "../ports/runtime.ts";
+import { type FinishDeps, finishPod, removeContainer } from "./finish.ts";
+import type { Mailbox } from "./mailbox.ts";
+import type { Memory } from "./memory.ts";
+import type { Step } from "./plan.ts";
+import { type PrepareDeps, prepare } from "./prepare.ts";
+import { type StartDeps, startContainer } from "./start.ts";
+import { stopContainers } from "./stop.ts";
+
+export type ExecuteDeps = PrepareDeps &
+  StartDeps &
+  FinishDeps & {
+    readonly runtime: Runtime;
+    readonly cgroups: PrepareDeps["cgroups"] & FinishDeps["cgroups"];
+    readonly volumes: PrepareDeps["volumes"] & FinishDeps["volumes"];
+    readonly desk: ImageDesk;
+    readonly runtimeHandler: (pod: Pod) => string;
+  };
+
+/** Does one step. Decides nothing: what is done was planned. @throws KubeletError, or `signal.reason` */
+export async function execute(
+  step: Step,
+  mailbox: Mailbox,
+  memory: Memory,
+  deps: ExecuteDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const { uid, pod } = mailbox.intent;
+  switch (step.kind) {
+    case "prepare":
+      return prepare(needed(pod), memory, deps, signal);
+    case "fetch-image":
+      deps.desk.ensure({ pod: needed(pod), container: step.container, attempt: step.attempt }, () => mailbox.ring());
+      return;
+    case "run-sandbox":
+      return runSandbox(needed(pod), step, deps, signal);
+    case "stop-containers":
+      return stopContainers(step.stops, pod, memory, deps, signal);
+    case "stop-sandbox":
+      return deps.runtime.stopSandbox(step.id, signal);
+    case "start-container":
+      return startContainer(needed(pod), step, memory, deps, signal);
+    case "remove-container":
+      return removeContainer(uid, step.id, deps, signal);
+    case "remove-sandbox":
+      // Stopped once more: only a completed stop gives the network's address back.
+      await deps.runtime.stopSandbox(step.id, signal);
+      return deps.runtime.removeSandbox(step.id, signal);
+    case "finish":
+      return finishPod(mailbox.intent, deps, signal);
+    default:
+      return unreachable(step);
+  }
+}
+
+async function runSandbox(
+  pod: Pod,
+  step: Extract<Step, { kind: "run-sandbox" }>,
+  deps: ExecuteDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  if (step.replaces) {
+    const message = "Pod sandbox changed, it will be killed and re-created.";
+    deps.events.record({ type: "Normal", reason: "SandboxChanged", message, about: podSubject(pod) });
+  }
+  const config = await deps.sandboxConfig(pod, step.attempt);
+  await deps.files.makeDirectory(config.logDirectory, 0o755);
+  const id = await deps.runtime.runSandbox(config, deps.runtimeHandler(pod), signal);
+  deps.know(id, config.metadata.uid);
+}
+
+/** Steps that need the spec are planned only for pods that have one. */
+function needed(pod: Pod | undefined): Pod {
+  if (pod) return pod;
+  throw new TypeError("A step that needs a pod spec was planned for a pod that only the runtime knows");
+}

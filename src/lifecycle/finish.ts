@@ -1,0 +1,80 @@
+import { dirname, join, normalize } from "node:path";
+import type { Log } from "../base/log.ts";
+import { containerLogLink, podDirectory, podLogDirectory } from "../model/names.ts";
+import type { PodSnapshot } from "../model/runtime.ts";
+import type { Files } from "../ports/files.ts";
+import type { Runtime } from "../ports/runtime.ts";
+import type { PodIntent } from "./intent.ts";
+
+export interface FinishDeps {
+  readonly runtime: Pick<Runtime, "stopSandbox" | "removeSandbox" | "removeContainer">;
+  readonly files: Files;
+  readonly rootDir: string;
+  readonly podLogsDir: string;
+  /** Where log links for shippers are; /var/log/containers on a usual node. */
+  readonly containerLogsDir: string;
+  readonly cgroups: { remove(uid: string): Promise<void> };
+  readonly volumes: { tearDown(uid: string, signal: AbortSignal): Promise<void> };
+  readonly desk: { forget(uid: string): void };
+  readonly see: (uid: string) => PodSnapshot | undefined;
+  readonly log: Log;
+}
+
+/**
+ * Removes all that is left of a pod whose containers have stopped: dead containers, sandboxes (their network first), volumes, cgroup,
+ * directories, logs. In this order, so that a crash on the way leaves what the next start finds again.
+ */
+export async function finishPod(intent: PodIntent, deps: FinishDeps, signal: AbortSignal): Promise<void> {
+  const { uid } = intent;
+  const seen = deps.see(uid);
+  deps.desk.forget(uid);
+  for (const { id } of seen?.containers ?? []) await removeContainer(uid, id, deps, signal);
+  for (const { id } of seen?.sandboxes ?? []) {
+    // Stopped once more: only a completed stop gives the network's address back.
+    await deps.runtime.stopSandbox(id, signal);
+    await deps.runtime.removeSandbox(id, signal);
+  }
+  await removePodFiles(uid, nameOf(intent, seen), deps, signal);
+}
+
+/** What a pod has on this node outside the runtime. `name` undefined: its logs can't be found from here and stay. */
+export async function removePodFiles(
+  uid: string,
+  name: { readonly name: string; readonly namespace: string } | undefined,
+  deps: Pick<FinishDeps, "volumes" | "cgroups" | "files" | "rootDir" | "podLogsDir">,
+  signal: AbortSignal,
+): Promise<void> {
+  await deps.volumes.tearDown(uid, signal);
+  await deps.cgroups.remove(uid);
+  await deps.files.removeTree(podDirectory(deps.rootDir, uid));
+  if (name) await deps.files.removeTree(podLogDirectory(deps.podLogsDir, { ...name, uid }));
+}
+
+/** A dead container with its logs and the link to them; the logs first, so that none is left without its container. */
+export async function removeContainer(
+  uid: string,
+  id: string,
+  deps: Pick<FinishDeps, "runtime" | "files" | "see" | "podLogsDir" | "containerLogsDir">,
+  signal: AbortSignal,
+): Promise<void> {
+  const seen = deps.see(uid);
+  const container = seen?.containers.find((candidate) => candidate.id === id);
+  // The path is the runtime's word: only what lies under our own log directory is ours to remove.
+  if (seen && container && normalize(container.logPath).startsWith(`${deps.podLogsDir}/`)) {
+    const directory = dirname(container.logPath);
+    const base = container.logPath.slice(directory.length + 1);
+    const files = (await deps.files.list(directory)) ?? [];
+    for (const file of files) if (file.startsWith(base)) await deps.files.removeFile(join(directory, file));
+    await deps.files.removeFile(containerLogLink(deps.containerLogsDir, seen, container.name, id));
+  }
+  await deps.runtime.removeContainer(id, signal);
+}
+
+function nameOf(
+  intent: PodIntent,
+  seen: PodSnapshot | undefined,
+): { readonly name: string; readonly namespace: string } | undefined {
+  const { name, namespace = "default" } = intent.pod?.metadata ?? {};
+  if (name) return { name, namespace };
+  return seen && { name: seen.name, namespace: seen.namespace };
+}

@@ -1,0 +1,59 @@
+import { Bell } from "../base/bell.ts";
+import type { Instant } from "../base/units.ts";
+import { until } from "../base/units.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { PodIntent } from "./intent.ts";
+
+/**
+ * Holds the one intent of a pod, newest wins, and a bell. Stop is final and its grace only shrinks; `stopping` aborts once, at the
+ * first stop, so that work for a running pod ends at once.
+ */
+export class Mailbox {
+  readonly #bell = new Bell();
+  readonly #stopping = new AbortController();
+  #intent: PodIntent;
+
+  constructor(intent: PodIntent) {
+    this.#intent = intent;
+    if (intent.goal === "stop") this.#stopping.abort();
+  }
+
+  get intent(): PodIntent {
+    return this.#intent;
+  }
+
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
+  /** Offers a newer intent. Ignored where it would take back a stop or lengthen its grace. */
+  offer(intent: PodIntent): void {
+    const held = this.#intent;
+    if (held.goal === "stop" && (intent.goal === "run" || intent.grace >= held.grace)) return;
+    this.#intent = intent;
+    if (intent.goal === "stop") this.#stopping.abort(new Error(`Pod ${intent.uid} is to stop`));
+    this.#bell.ring();
+  }
+
+  /** Something about the pod may have changed: look again. */
+  ring(): void {
+    this.#bell.ring();
+  }
+
+  /** Waits for a ring or until `wakeAt`. Rejects with `signal.reason`. */
+  async rest(clock: Clock, wakeAt: Instant | undefined, signal: AbortSignal): Promise<void> {
+    if (wakeAt === undefined) return this.#bell.wait(signal);
+    const turn = new AbortController();
+    const either = AbortSignal.any([signal, turn.signal]);
+    try {
+      const ring = this.#bell.wait(either);
+      const alarm = clock.sleep(until(clock.monotonic(), wakeAt), either);
+      await Promise.race([ring, alarm]);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
+    } finally {
+      turn.abort();
+    }
+  }
+}

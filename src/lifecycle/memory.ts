@@ -1,0 +1,57 @@
+import { type BackoffCurve, BackoffTable } from "../base/backoff.ts";
+import { formatGoDuration } from "../base/go-duration.ts";
+import { after, type Instant, millis } from "../base/units.ts";
+import type { Container } from "../model/kubernetes.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Hold, Waiting } from "./plan.ts";
+
+/**
+ * What one worker remembers of its pod beside what can be seen: all of it may be lost at any time (kill -9), the pod then only
+ * restarts a crashing container sooner than it would have.
+ */
+export class Memory {
+  readonly volumes = new Map<string, string>();
+  prepared = false;
+  ended = false;
+  /** Containers stopped in order to start again. */
+  readonly restarting = new Set<string>();
+  /** Container name -> restart count to begin with. */
+  readonly attempts = new Map<string, number>();
+  /** Container name -> what the last try to start it ended with. */
+  readonly failures = new Map<string, Hold>();
+  readonly #crashes: BackoffTable;
+  readonly #clock: Clock;
+
+  constructor(clock: Clock, curve: BackoffCurve) {
+    this.#clock = clock;
+    this.#crashes = new BackoffTable(curve);
+  }
+
+  /** Why and until when a container may not start. `finishedAt`: when its last instance ended, ms since the epoch. */
+  hold(container: Container, finishedAt: number | undefined, podName: string): Hold | undefined {
+    const failure = this.failures.get(container.name);
+    if (failure && failure.until > this.#clock.monotonic()) return failure;
+    if (finishedAt === undefined) return undefined;
+    const now = this.#clock.wall().getTime();
+    const end = this.#crashes.blockedSinceEvent(keyOf(container), finishedAt, now);
+    if (end === undefined) return undefined;
+    return {
+      until: after(this.#clock.monotonic(), millis(end - now)),
+      reason: "CrashLoopBackOff",
+      message: `back-off ${formatGoDuration(BigInt(Math.round(this.#crashes.current(keyOf(container)))) * 1_000_000n)} restarting failed container=${container.name} pod=${podName}`,
+    };
+  }
+
+  /** Counts a restart: the next one has to wait longer. */
+  advance(container: Container, finishedAt: number): void {
+    this.#crashes.next(keyOf(container), finishedAt, this.#clock.wall().getTime());
+  }
+
+  fail(name: string, waiting: Waiting, retryAt: Instant): void {
+    this.failures.set(name, { ...waiting, until: retryAt });
+  }
+}
+
+/** A changed image or other resources begin with a fresh back-off, as upstream's. */
+const keyOf = (container: Container): string =>
+  JSON.stringify([container.name, container.image, container.resources ?? null]);

@@ -1,0 +1,97 @@
+import { unreachable } from "../base/fault.ts";
+import { containerHash } from "../model/container-hash.ts";
+import type { Container, Pod } from "../model/kubernetes.ts";
+import { ANNOTATION_CONTAINER_HASH } from "../model/names.ts";
+import { containersOf, gracePeriodOf, initContainersOf, isSidecar } from "../model/pod.ts";
+import type { PodSnapshot } from "../model/runtime.ts";
+import { hasSucceeded } from "./ended.ts";
+import type { Stop } from "./plan.ts";
+import { newestOf, type SeenContainer } from "./seen.ts";
+
+/** A container that is to run; `finishedAt` (ms since the epoch) is that of the instance it replaces. */
+export interface Start {
+  readonly container: Container;
+  readonly finishedAt: number | undefined;
+}
+
+export interface InitPlan {
+  /** Regular containers may start. */
+  readonly initialised: boolean;
+  readonly starts: readonly Start[];
+  readonly stops: readonly Stop[];
+}
+
+type Verdict = "next" | "wait" | Start | Stop;
+
+/**
+ * Init containers run one after another; a sidecar stays and lets the next begin once it runs. Only the active sandbox counts:
+ * records of an older one prove nothing, but any regular container in this one proves that initialisation is done.
+ */
+export function planInit(pod: Pod, seen: PodSnapshot | undefined, sandboxId: string): InitPlan {
+  const containers = initContainersOf(pod);
+  const initialised = containersOf(pod).some(({ name }) => newestOf(seen, name, sandboxId) !== undefined);
+  if (initialised) return { initialised, ...upkeep(pod, containers, seen, sandboxId) };
+
+  // Completed ones may have been removed, so the last one that left a record tells how far it went.
+  const reached = containers.findLastIndex(({ name }) => newestOf(seen, name, sandboxId) !== undefined);
+  const kept = upkeep(pod, containers.slice(0, Math.max(reached, 0)), seen, sandboxId);
+  for (const container of containers.slice(Math.max(reached, 0))) {
+    const verdict = judge(pod, container, newestOf(seen, container.name, sandboxId));
+    if (verdict === "next") continue;
+    if (verdict === "wait") return { initialised: false, ...kept };
+    if ("container" in verdict) return { initialised: false, ...kept, starts: [...kept.starts, verdict] };
+    return { initialised: false, ...kept, stops: [...kept.stops, verdict] };
+  }
+  return { initialised: true, ...kept };
+}
+
+/** Sidecars that should run and do not. */
+function upkeep(
+  pod: Pod,
+  containers: readonly Container[],
+  seen: PodSnapshot | undefined,
+  sandboxId: string,
+): Pick<InitPlan, "starts" | "stops"> {
+  const verdicts = containers
+    .filter(isSidecar)
+    .map((container) => judge(pod, container, newestOf(seen, container.name, sandboxId)))
+    .filter((verdict) => verdict !== "next" && verdict !== "wait");
+  return {
+    starts: verdicts.filter((verdict) => "container" in verdict),
+    stops: verdicts.filter((verdict) => "id" in verdict),
+  };
+}
+
+function judge(pod: Pod, container: Container, seen: SeenContainer | undefined): Verdict {
+  if (!seen) return { container, finishedAt: undefined };
+  switch (seen.state) {
+    case "created":
+      return { container, finishedAt: undefined };
+    case "running":
+      if (!isSidecar(container)) return "wait";
+      return hasChanged(container, seen)
+        ? stop(pod, seen, `Init container ${container.name} definition changed`)
+        : "next";
+    case "exited":
+      return !isSidecar(container) && hasSucceeded(seen) ? "next" : { container, finishedAt: seen.finishedAt };
+    case "unknown":
+      return stop(pod, seen, `Init container is in "unknown" state, try killing it before restart`);
+    default:
+      return unreachable(seen.state);
+  }
+}
+
+/** Whether name or image differ from those the container was made with. A container without the mark is left alone. */
+export function hasChanged(container: Container, seen: SeenContainer): boolean {
+  const hash = seen.annotations[ANNOTATION_CONTAINER_HASH];
+  return hash !== undefined && hash !== containerHash(container);
+}
+
+export const stop = (pod: Pod, seen: SeenContainer, message: string): Stop => ({
+  id: seen.id,
+  name: seen.name,
+  grace: gracePeriodOf(pod),
+  message,
+  restart: true,
+  after: [],
+});

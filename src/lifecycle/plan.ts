@@ -1,0 +1,214 @@
+import type { Instant, Millis } from "../base/units.ts";
+import { until } from "../base/units.ts";
+import { type SandboxNeed, sandboxNeed } from "../containers/index.ts";
+import type { ImageState } from "../images/index.ts";
+import type { Container, Pod } from "../model/kubernetes.ts";
+import { containersOf, gracePeriodOf, initContainersOf, isSidecar } from "../model/pod.ts";
+import type { PodSnapshot } from "../model/runtime.ts";
+import { hasEnded } from "./ended.ts";
+import type { PodIntent } from "./intent.ts";
+import { planInit, type Start } from "./plan-init.ts";
+import { planMain } from "./plan-main.ts";
+import { newestOf, runningIn } from "./seen.ts";
+import { surplus } from "./surplus.ts";
+
+export interface Stop {
+  readonly id: string;
+  readonly name: string;
+  readonly grace: Millis;
+  /** Text of the Killing event. */
+  readonly message: string;
+  /** It is stopped in order to start again, whatever the restart policy says. */
+  readonly restart: boolean;
+  /** Names of containers that must be gone first: a sidecar outlives those that may need it. */
+  readonly after: readonly string[];
+}
+
+/** One small, idempotent thing to do. Steps of a plan run in order; the stops of one step run side by side. */
+export type Step =
+  | { readonly kind: "prepare" }
+  | { readonly kind: "fetch-image"; readonly container: Container; readonly attempt: number }
+  | { readonly kind: "run-sandbox"; readonly attempt: number; readonly replaces: boolean }
+  | { readonly kind: "stop-containers"; readonly stops: readonly Stop[] }
+  | { readonly kind: "stop-sandbox"; readonly id: string }
+  | {
+      readonly kind: "start-container";
+      readonly container: Container;
+      readonly attempt: number;
+      readonly finishedAt: number | undefined;
+    }
+  | { readonly kind: "remove-container"; readonly id: string; readonly name: string }
+  | { readonly kind: "remove-sandbox"; readonly id: string }
+  | { readonly kind: "finish" };
+
+/** Why a container waits, in the words of its status. */
+export interface Waiting {
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface Plan {
+  readonly steps: readonly Step[];
+  /** Look again then, even if nothing happens. */
+  readonly wakeAt: Instant | undefined;
+  /** Container name -> why it does not run yet. */
+  readonly waiting: ReadonlyMap<string, Waiting>;
+  /** All containers ended and none starts again. */
+  readonly ended: boolean;
+  /** Reason of PodReadyToStartContainers=False. */
+  readonly sandboxReason: string | undefined;
+}
+
+export interface PlanInput {
+  readonly intent: PodIntent;
+  readonly seen: PodSnapshot | undefined;
+  readonly now: Instant;
+  /** The pod once ended: it never starts again, whatever is left of it in the runtime. */
+  readonly ended: boolean;
+  /** Ids of containers that were stopped in order to start again. */
+  readonly restarting: ReadonlySet<string>;
+  /** Cgroup, directories and volumes stand. */
+  readonly prepared: boolean;
+  /** undefined: nobody asked for it yet. */
+  readonly image: (container: Container, attempt: number) => ImageState | undefined;
+  /** Why and until when a container may not start (again): crash back-off, or a failed start. undefined: it may. */
+  readonly hold: (container: Container, finishedAt: number | undefined) => Hold | undefined;
+  /** Restart count to begin with where the runtime has no instance: old logs may still be there. */
+  readonly firstAttempt: (container: Container) => number;
+}
+
+export interface Hold extends Waiting {
+  readonly until: Instant;
+}
+
+const NOTHING: Pick<Plan, "wakeAt" | "waiting" | "ended" | "sandboxReason"> = {
+  wakeAt: undefined,
+  waiting: new Map(),
+  ended: false,
+  sandboxReason: undefined,
+};
+
+/** Decides the next steps that bring one pod closer to its intent. Pure: no clock, no I/O, no log. No steps: at rest. */
+export function planPod(input: PlanInput): Plan {
+  const { intent, seen } = input;
+  if (intent.goal === "stop") return { ...NOTHING, ended: input.ended, steps: planStop(intent, seen) };
+  const { pod } = intent;
+  if (input.ended || hasEnded(pod, seen, input.restarting))
+    return { ...NOTHING, ended: true, steps: planEnd(pod, seen) };
+  const need = sandboxNeed(pod, seen);
+  if (need.needed) return { ...planSandbox(input, pod, need), sandboxReason: need.reason };
+  if (!input.prepared) return { ...NOTHING, steps: [{ kind: "prepare" }] };
+  return planContainers(input, pod, need.sandbox.id);
+}
+
+function planStop(intent: Extract<PodIntent, { goal: "stop" }>, seen: PodSnapshot | undefined): readonly Step[] {
+  const steps = stopAll(intent.pod, seen, intent.grace, (name) => `Stopping container ${name}`);
+  return steps.length > 0 ? steps : [{ kind: "finish" }];
+}
+
+function planEnd(pod: Pod, seen: PodSnapshot | undefined): readonly Step[] {
+  const steps = stopAll(pod, seen, gracePeriodOf(pod), (name) => `Stopping container ${name}`);
+  return steps.length > 0 ? steps : surplus(seen);
+}
+
+/** Everything that runs, then every sandbox that is ready. Nothing is added on top of a stop that has yet to be seen done. */
+function stopAll(
+  pod: Pod | undefined,
+  seen: PodSnapshot | undefined,
+  grace: Millis,
+  message: (name: string) => string,
+): readonly Step[] {
+  const running = runningIn(seen);
+  const sandboxes = (seen?.sandboxes ?? []).filter(({ state }) => state === "ready");
+  const stops = running.map(({ id, name }) => ({
+    id,
+    name,
+    grace,
+    message: message(name),
+    restart: false,
+    after: pod ? outlived(pod, name) : [],
+  }));
+  return [
+    ...(stops.length > 0 ? [{ kind: "stop-containers" as const, stops }] : []),
+    ...sandboxes.map(({ id }) => ({ kind: "stop-sandbox" as const, id })),
+  ];
+}
+
+/** Containers that a sidecar waits for: every regular one and the sidecars after it in the spec. */
+function outlived(pod: Pod, name: string): readonly string[] {
+  const sidecars = initContainersOf(pod).filter(isSidecar);
+  const place = sidecars.findIndex((sidecar) => sidecar.name === name);
+  if (place < 0) return [];
+  return [...containersOf(pod), ...sidecars.slice(place + 1)].map((container) => container.name);
+}
+
+function planSandbox(input: PlanInput, pod: Pod, need: Extract<SandboxNeed, { needed: true }>): Plan {
+  const { seen } = input;
+  const rest = stopAll(pod, seen, gracePeriodOf(pod), (name) => `Stopping container ${name}`);
+  if (rest.length > 0) return { ...NOTHING, steps: rest };
+  const init = initContainersOf(pod);
+  // A new sandbox runs every init container again: records of the old one would look like progress.
+  const old = (seen?.containers ?? []).filter(({ name }) => init.some((container) => container.name === name));
+  const first = init.length > 0 ? init : containersOf(pod);
+  return {
+    ...NOTHING,
+    steps: [
+      ...[...first, ...(init.length > 0 ? containersOf(pod) : [])].flatMap((container) => fetch(input, container)),
+      ...(input.prepared ? [] : [{ kind: "prepare" as const }]),
+      ...old.map(({ id, name }) => ({ kind: "remove-container" as const, id, name })),
+      { kind: "run-sandbox", attempt: need.attempt, replaces: (seen?.sandboxes.length ?? 0) > 0 },
+    ],
+  };
+}
+
+/** Asks for the image of a container that is about to start, if nobody did. */
+function fetch(input: PlanInput, container: Container): readonly Step[] {
+  const attempt = attemptOf(input, container);
+  return input.image(container, attempt) ? [] : [{ kind: "fetch-image", container, attempt }];
+}
+
+function attemptOf(input: PlanInput, container: Container): number {
+  const newest = newestOf(input.seen, container.name);
+  return newest ? newest.attempt + 1 : input.firstAttempt(container);
+}
+
+function planContainers(input: PlanInput, pod: Pod, sandboxId: string): Plan {
+  const init = planInit(pod, input.seen, sandboxId);
+  const main = init.initialised ? planMain(pod, input.seen, input.restarting) : { stops: [], starts: [] };
+  const stops = [...init.stops, ...main.stops];
+  if (stops.length > 0) return { ...NOTHING, steps: [{ kind: "stop-containers", stops }] };
+  const started = planStarts(input, [...init.starts, ...main.starts]);
+  return { ...NOTHING, ...started, steps: [...started.steps, ...surplus(input.seen)] };
+}
+
+/**
+ * Spec order: one whose image or last start failed is skipped until its time comes, the next goes on;
+ * a pull in progress holds the later ones, though their images are fetched meanwhile.
+ */
+function planStarts(input: PlanInput, starts: readonly Start[]): Pick<Plan, "steps" | "wakeAt" | "waiting"> {
+  const steps: Step[] = [];
+  const waiting = new Map<string, Waiting>();
+  const wakes: Instant[] = [];
+  let held = false;
+  for (const { container, finishedAt } of starts) {
+    const hold = input.hold(container, finishedAt);
+    if (hold && until(input.now, hold.until) > 0) {
+      waiting.set(container.name, hold);
+      wakes.push(hold.until);
+      continue;
+    }
+    const attempt = attemptOf(input, container);
+    const image = input.image(container, attempt);
+    if (image?.kind === "ready") {
+      if (!held) steps.push({ kind: "start-container", container, attempt, finishedAt });
+    } else if (image?.kind === "failed") {
+      waiting.set(container.name, image);
+      if (until(input.now, image.retryAt) > 0) wakes.push(image.retryAt);
+      else steps.push({ kind: "fetch-image", container, attempt });
+    } else {
+      if (!image) steps.push({ kind: "fetch-image", container, attempt });
+      held = true;
+    }
+  }
+  return { steps, waiting, wakeAt: wakes.sort((a, b) => a - b)[0] };
+}

@@ -1,0 +1,117 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Log } from "../base/log.ts";
+import { millis } from "../base/units.ts";
+import type { Pod } from "../model/kubernetes.ts";
+import { fullNameOf, gracePeriodOf, uidOf } from "../model/pod.ts";
+import { Mailbox } from "./mailbox.ts";
+
+/** Grace for a pod of which nothing but its containers is known, and they do not tell. */
+const ORPHAN_GRACE = millis(1_000);
+
+export interface PodsDeps {
+  readonly log: Log;
+  /** Drives one pod to its end; see `workPod`. */
+  readonly work: (mailbox: Mailbox, signal: AbortSignal) => Promise<void>;
+  /** Called when nothing of a pod is left. */
+  readonly onGone: (uid: string) => void;
+  /** A worker ended by a bug: the process should end too. */
+  readonly onBug: (error: unknown) => void;
+  /** Grace in milliseconds that a runtime-only pod's containers ask for in their annotations. */
+  readonly orphanGrace: (uid: string) => number | undefined;
+}
+
+interface Entry {
+  readonly mailbox: Mailbox;
+  readonly fullName: string | undefined;
+}
+
+/**
+ * Every pod of the node by UID: starts a worker for each, hands on intents. A UID or full name that is still being cleaned up holds
+ * its successor back until nothing of it is left.
+ */
+export class Pods {
+  readonly #deps: PodsDeps;
+  readonly #signal: AbortSignal;
+  readonly #entries = new Map<string, Entry>();
+  readonly #wanted = new Map<string, Pod>();
+  readonly #working = new Set<Promise<void>>();
+
+  constructor(deps: PodsDeps, signal: AbortSignal) {
+    this.#deps = deps;
+    this.#signal = signal;
+  }
+
+  /** Sets all that is wanted on this node. What was wanted before and is not any more is stopped with its own grace. */
+  want(pods: readonly Pod[]): void {
+    const wanted = new Map(pods.map((pod) => [uidOf(pod) as string, pod]));
+    for (const [uid, pod] of this.#wanted) {
+      if (!wanted.has(uid))
+        this.#entries.get(uid)?.mailbox.offer({ goal: "stop", uid, pod, grace: gracePeriodOf(pod) });
+    }
+    for (const uid of this.#wanted.keys()) if (!wanted.has(uid)) this.#wanted.delete(uid);
+    for (const [uid, pod] of wanted) {
+      if (isDeepStrictEqual(this.#wanted.get(uid), pod)) continue;
+      this.#wanted.set(uid, pod);
+      this.#entries.get(uid)?.mailbox.offer({ goal: "run", uid, pod });
+    }
+    this.#startWaiting();
+  }
+
+  /** Stops what the runtime holds and nobody wants. Only to be called when every source has told its pods. */
+  stopOrphans(uids: readonly string[]): void {
+    for (const uid of uids) {
+      if (this.#wanted.has(uid) || this.#entries.has(uid)) continue;
+      this.#deps.log.info("Stopping a pod that no source knows any more", { uid });
+      const grace = this.#deps.orphanGrace(uid);
+      this.#start(
+        uid,
+        undefined,
+        new Mailbox({ goal: "stop", uid, pod: undefined, grace: grace === undefined ? ORPHAN_GRACE : millis(grace) }),
+      );
+    }
+  }
+
+  ring(uid: string): void {
+    this.#entries.get(uid)?.mailbox.ring();
+  }
+
+  ringAll(): void {
+    for (const { mailbox } of this.#entries.values()) mailbox.ring();
+  }
+
+  /** UIDs with a worker: those that run and those that are being cleaned up. */
+  has(uid: string): boolean {
+    return this.#entries.has(uid);
+  }
+
+  /** Resolves when every worker has ended, after the signal aborted. */
+  async settled(): Promise<void> {
+    while (this.#working.size > 0) await Promise.allSettled(this.#working);
+  }
+
+  #startWaiting(): void {
+    if (this.#signal.aborted) return;
+    const taken = new Set([...this.#entries.values()].map(({ fullName }) => fullName));
+    for (const [uid, pod] of this.#wanted) {
+      if (this.#entries.has(uid) || taken.has(fullNameOf(pod))) continue;
+      taken.add(fullNameOf(pod));
+      this.#start(uid, fullNameOf(pod), new Mailbox({ goal: "run", uid, pod }));
+    }
+  }
+
+  #start(uid: string, fullName: string | undefined, mailbox: Mailbox): void {
+    this.#entries.set(uid, { mailbox, fullName });
+    const work = this.#deps.work(mailbox, this.#signal).then(
+      () => {
+        this.#entries.delete(uid);
+        this.#deps.onGone(uid);
+        this.#startWaiting();
+      },
+      (error) => {
+        if (!this.#signal.aborted) this.#deps.onBug(error);
+      },
+    );
+    this.#working.add(work);
+    void work.finally(() => this.#working.delete(work));
+  }
+}

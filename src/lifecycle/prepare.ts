@@ -1,0 +1,43 @@
+import { join } from "node:path";
+import type { Pod } from "../model/kubernetes.ts";
+import { podDirectory, podLogDirectory, podPluginsDirectory, podVolumesDirectory } from "../model/names.ts";
+import { allContainersOf, nameOf, namespaceOf, uidOf } from "../model/pod.ts";
+import type { Files } from "../ports/files.ts";
+import type { Memory } from "./memory.ts";
+
+export interface PrepareDeps {
+  readonly files: Files;
+  readonly rootDir: string;
+  readonly podLogsDir: string;
+  readonly cgroups: { ensure(pod: Pod): Promise<void> };
+  readonly volumes: { setUp(pod: Pod, signal: AbortSignal): Promise<ReadonlyMap<string, string>> };
+}
+
+/** Cgroup, directories and volumes of a pod. All of it may be there already: a kubelet that starts again comes through here too. */
+export async function prepare(pod: Pod, memory: Memory, deps: PrepareDeps, signal: AbortSignal): Promise<void> {
+  const uid = uidOf(pod);
+  const { files, rootDir } = deps;
+  await Promise.all([
+    deps.cgroups.ensure(pod),
+    (async () => {
+      await files.makeDirectory(podDirectory(rootDir, uid), 0o750);
+      await files.makeDirectory(podVolumesDirectory(rootDir, uid), 0o750);
+      await files.makeDirectory(podPluginsDirectory(rootDir, uid), 0o750);
+      for (const [name, path] of await deps.volumes.setUp(pod, signal)) memory.volumes.set(name, path);
+    })(),
+    readAttempts(pod, memory, deps),
+  ]);
+  memory.prepared = true;
+}
+
+/** Where the runtime lost its containers, their logs still tell how often they ran: a new instance must not write over them. */
+async function readAttempts(pod: Pod, memory: Memory, deps: PrepareDeps): Promise<void> {
+  const logs = podLogDirectory(deps.podLogsDir, { name: nameOf(pod), namespace: namespaceOf(pod), uid: uidOf(pod) });
+  if ((await deps.files.list(logs)) === undefined) return;
+  for (const { name } of allContainersOf(pod)) {
+    const numbers = ((await deps.files.list(join(logs, name))) ?? []).map((file) =>
+      Number(/^(\d+)\.log/.exec(file)?.[1] ?? -1),
+    );
+    memory.attempts.set(name, Math.max(-1, ...numbers) + 1);
+  }
+}

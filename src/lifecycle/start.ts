@@ -1,0 +1,132 @@
+import { join } from "node:path";
+import { KubeletError, messageOf } from "../base/fault.ts";
+import { after, type Millis } from "../base/units.ts";
+import type { ImageState } from "../images/index.ts";
+import type { Container, Pod } from "../model/kubernetes.ts";
+import { containerDirectory, containerLogLink, podLogDirectory } from "../model/names.ts";
+import { nameOf, namespaceOf, uidOf } from "../model/pod.ts";
+import type { ContainerConfig, PodSnapshot, SandboxConfig, SandboxStatus } from "../model/runtime.ts";
+import { containerSubject } from "../model/subject.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Events } from "../ports/events.ts";
+import type { Files } from "../ports/files.ts";
+import type { Random } from "../ports/random.ts";
+import type { Runtime } from "../ports/runtime.ts";
+import type { Memory } from "./memory.ts";
+import type { Step } from "./plan.ts";
+
+type ReadyImage = Extract<ImageState, { kind: "ready" }>;
+
+/** What a container's configuration is built from, beside the pod. */
+export interface ContainerFacts {
+  readonly attempt: number;
+  readonly image: ReadyImage;
+  readonly volumes: ReadonlyMap<string, string>;
+  readonly sandbox: SandboxStatus;
+  /** Host path of the empty termination message file; undefined when it could not be made. */
+  readonly terminationLog: string | undefined;
+}
+
+export interface StartDeps {
+  readonly runtime: Pick<Runtime, "createContainer" | "startContainer">;
+  readonly files: Files;
+  readonly events: Events;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly rootDir: string;
+  readonly podLogsDir: string;
+  readonly containerLogsDir: string;
+  readonly see: (uid: string) => PodSnapshot | undefined;
+  readonly know: (id: string, uid: string) => void;
+  readonly image: (uid: string, container: Container, attempt: number) => ImageState | undefined;
+  readonly sandboxConfig: (pod: Pod, attempt: number) => Promise<SandboxConfig>;
+  /** Also prepares what the configuration refers to: hosts file, subPath binds. @throws KubeletError "waiting" */
+  readonly containerConfig: (
+    pod: Pod,
+    container: Container,
+    facts: ContainerFacts,
+    signal: AbortSignal,
+  ) => Promise<ContainerConfig>;
+  /** Wait before the next try of a start that failed. */
+  readonly startRetry: () => Millis;
+}
+
+/**
+ * Creates and starts one container. What keeps this container from starting is kept in `memory` (its status shows it) and not thrown:
+ * the pod's other containers go on. Thrown is what concerns the whole runtime.
+ */
+export async function startContainer(
+  pod: Pod,
+  step: Extract<Step, { kind: "start-container" }>,
+  memory: Memory,
+  deps: StartDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const { container, attempt, finishedAt } = step;
+  const uid = uidOf(pod);
+  const image = deps.image(uid, container, attempt);
+  const sandbox = deps.see(uid)?.sandboxes[0];
+  if (image?.kind !== "ready" || !sandbox) return; // The plan is older than what is seen now: plan again.
+  memory.failures.delete(container.name);
+  if (finishedAt !== undefined) memory.advance(container, finishedAt);
+  let reason = "CreateContainerConfigError";
+  try {
+    const terminationLog = await makeTerminationLog(uid, container, deps);
+    const facts = { attempt, image, volumes: memory.volumes, sandbox, terminationLog };
+    const config = await deps.containerConfig(pod, container, facts, signal);
+    const sandboxConfig = await deps.sandboxConfig(pod, sandbox.metadata.attempt);
+    await deps.files.makeDirectory(join(sandboxConfig.logDirectory, container.name), 0o755);
+    reason = "CreateContainerError";
+    const id = await deps.runtime.createContainer(sandbox.id, config, sandboxConfig, signal);
+    deps.know(id, uid);
+    note(pod, container, "Normal", "Created", "Container created", deps);
+    reason = "RunContainerError";
+    await deps.runtime.startContainer(id, signal);
+    note(pod, container, "Normal", "Started", "Container started", deps);
+    await linkLog(pod, container, attempt, id, deps);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof KubeletError) || error.fault.code === "runtime-unavailable") throw error;
+    const shown = error.fault.code === "waiting" ? error.fault.reason : reason;
+    const message = messageOf(error);
+    memory.fail(container.name, { reason: shown, message }, after(deps.clock.monotonic(), deps.startRetry()));
+    note(pod, container, "Warning", "Failed", `Error: ${message}`, deps);
+  }
+}
+
+/** One new file per instance; without it the container runs all the same, only its last words are lost. */
+async function makeTerminationLog(uid: string, container: Container, deps: StartDeps): Promise<string | undefined> {
+  if (!container.terminationMessagePath) return undefined;
+  const directory = containerDirectory(deps.rootDir, uid, container.name);
+  const path = join(directory, deps.random.hex(8));
+  await deps.files.makeDirectory(directory, 0o750);
+  await deps.files.writeInPlace(path, "", 0o666);
+  await deps.files.chmod(path, 0o666);
+  return path;
+}
+
+/** For log shippers of other makers, who look in one flat folder. */
+async function linkLog(pod: Pod, container: Container, attempt: number, id: string, deps: StartDeps): Promise<void> {
+  const name = { name: nameOf(pod), namespace: namespaceOf(pod), uid: uidOf(pod) };
+  const target = join(podLogDirectory(deps.podLogsDir, name), container.name, `${attempt}.log`);
+  const link = containerLogLink(deps.containerLogsDir, name, container.name, id);
+  try {
+    await deps.files.makeDirectory(deps.containerLogsDir, 0o755);
+    await deps.files.removeFile(link);
+    await deps.files.symlink(target, link);
+  } catch (error) {
+    if (!(error instanceof KubeletError)) throw error;
+    note(pod, container, "Warning", "Failed", `Log link not made: ${error.message}`, deps);
+  }
+}
+
+function note(
+  pod: Pod,
+  container: Container,
+  type: "Normal" | "Warning",
+  reason: string,
+  message: string,
+  deps: StartDeps,
+): void {
+  deps.events.record({ type, reason, message, about: containerSubject(pod, container.name) });
+}

@@ -1,0 +1,72 @@
+import { millis } from "../base/units.ts";
+import type { Pod } from "../model/kubernetes.ts";
+import { containerSubject } from "../model/subject.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Events } from "../ports/events.ts";
+import type { Runtime } from "../ports/runtime.ts";
+import type { Memory } from "./memory.ts";
+import type { Stop } from "./plan.ts";
+
+/** StopContainer never gets less: a process needs a moment to act on its signal. */
+const LEAST_GRACE = millis(2_000);
+
+export interface StopDeps {
+  readonly runtime: Pick<Runtime, "stopContainer">;
+  readonly events: Events;
+  readonly clock: Clock;
+}
+
+/**
+ * Stops containers side by side under one deadline each. A sidecar waits for those it serves, out of its own grace.
+ * One that can't be stopped does not keep the others: the first error comes after all were tried.
+ */
+export async function stopContainers(
+  stops: readonly Stop[],
+  pod: Pod | undefined,
+  memory: Memory,
+  deps: StopDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const running = new Map<string, Promise<void>>();
+  // Those that others wait for come first, so that their promise is there to be waited for.
+  const ordered = [...stops].sort((a, b) => a.after.length - b.after.length);
+  for (const stop of ordered) {
+    const before = stop.after.map((name) => running.get(name)).filter((promise) => promise !== undefined);
+    running.set(stop.name, stopOne(stop, before, pod, memory, deps, signal));
+  }
+  const results = await Promise.allSettled(running.values());
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed) throw failed.reason;
+}
+
+async function stopOne(
+  stop: Stop,
+  before: readonly Promise<void>[],
+  pod: Pod | undefined,
+  memory: Memory,
+  deps: StopDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const begun = deps.clock.monotonic();
+  if (before.length > 0) await within(stop, before, deps.clock, signal);
+  const used = deps.clock.monotonic() - begun;
+  if (pod) {
+    const about = containerSubject(pod, stop.name);
+    deps.events.record({ type: "Normal", reason: "Killing", message: stop.message, about });
+  }
+  const grace = millis(Math.max(LEAST_GRACE, stop.grace - Math.floor(used / 1000) * 1000));
+  if (stop.restart) memory.restarting.add(stop.id);
+  await deps.runtime.stopContainer(stop.id, grace, signal);
+}
+
+/** Waits for the others, but not longer than the grace. */
+async function within(stop: Stop, before: readonly Promise<void>[], clock: Clock, signal: AbortSignal): Promise<void> {
+  const turn = new AbortController();
+  try {
+    const alarm = clock.sleep(stop.grace, AbortSignal.any([signal, turn.signal])).catch(() => {});
+    await Promise.race([Promise.allSettled(before), alarm]);
+  } finally {
+    turn.abort();
+  }
+  signal.throwIfAborted();
+}

@@ -1,0 +1,201 @@
+import type { BackoffCurve } from "../base/backoff.ts";
+import { KubeletError, messageOf } from "../base/fault.ts";
+import type { Log } from "../base/log.ts";
+import { after, type Instant, type Millis, millis } from "../base/units.ts";
+import type { ImageState } from "../images/index.ts";
+import type { Container, Pod } from "../model/kubernetes.ts";
+import type { PodSnapshot } from "../model/runtime.ts";
+import { podText } from "../model/subject.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Random } from "../ports/random.ts";
+import type { Mailbox } from "./mailbox.ts";
+import { Memory } from "./memory.ts";
+import { type Plan, planPod, type Step, type Waiting } from "./plan.ts";
+
+/** What the status of a pod is computed from, after each look at it. */
+export interface Report {
+  readonly uid: string;
+  /** undefined for a pod that only the runtime knows. */
+  readonly pod: Pod | undefined;
+  readonly seen: PodSnapshot | undefined;
+  /** Container name -> why it does not run. */
+  readonly waiting: ReadonlyMap<string, Waiting>;
+  readonly sandboxReason: string | undefined;
+  readonly goal: "run" | "stop";
+  readonly ended: boolean;
+  /** What the worker does or waits for right now, in plain words; undefined at rest. */
+  readonly doing: string | undefined;
+}
+
+export interface WorkerDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly crashBackoff: BackoffCurve;
+  /** Newest snapshot of the pod. Whoever refreshes it rings the mailbox. */
+  readonly see: (uid: string) => PodSnapshot | undefined;
+  readonly image: (uid: string, container: Container, attempt: number) => ImageState | undefined;
+  /** Does one step of a plan. @throws KubeletError, or `signal.reason` */
+  readonly execute: (step: Step, mailbox: Mailbox, memory: Memory, signal: AbortSignal) => Promise<void>;
+  /** Reads the pod anew, so that the next plan sees what the last one did. */
+  readonly refresh: (uid: string, signal: AbortSignal) => Promise<void>;
+  readonly report: (report: Report) => void;
+  /** A failed step, for events; tells how long to wait before the next try. */
+  readonly complain: (uid: string, pod: Pod | undefined, step: Step, error: KubeletError) => Millis;
+}
+
+/**
+ * Drives one pod until nothing of it is left on the node. One loop per UID, never two.
+ * Rejects with `signal.reason` when the kubelet shuts down: the pod itself keeps running.
+ *
+ *   look (intent, snapshot, time) -> plan -> steps, one by one -> rest until a ring or the planned time -> look
+ */
+export async function workPod(mailbox: Mailbox, deps: WorkerDeps, signal: AbortSignal): Promise<void> {
+  const memory = new Memory(deps.clock, deps.crashBackoff);
+  const pace = new Pace(deps.clock);
+  for (;;) {
+    const plan = look(mailbox, memory, deps);
+    deps.report(reportOf(mailbox, memory, plan, deps));
+    if (plan.steps.length === 0) {
+      await mailbox.rest(deps.clock, plan.wakeAt, signal);
+      continue;
+    }
+    await pace.beforeRepeating(plan.steps, signal);
+    const outcome = await run(plan.steps, mailbox, memory, deps, signal);
+    if (outcome === "finished") return;
+    if (outcome !== "done" || onlyFetches(plan.steps)) {
+      const retryAt = outcome === "done" ? undefined : after(deps.clock.monotonic(), outcome);
+      await mailbox.rest(deps.clock, earliest(plan.wakeAt, retryAt), signal);
+    }
+  }
+}
+
+function look(mailbox: Mailbox, memory: Memory, deps: WorkerDeps): Plan {
+  const { intent } = mailbox;
+  const plan = planPod({
+    intent,
+    seen: deps.see(intent.uid),
+    now: deps.clock.monotonic(),
+    ended: memory.ended,
+    restarting: memory.restarting,
+    prepared: memory.prepared,
+    image: (container, attempt) => deps.image(intent.uid, container, attempt),
+    hold: (container, finishedAt) => memory.hold(container, finishedAt, intent.pod ? podText(intent.pod) : ""),
+    firstAttempt: ({ name }) => memory.attempts.get(name) ?? 0,
+  });
+  if (plan.ended) memory.ended = true;
+  return plan;
+}
+
+/** "done", "finished", or how long to wait before the next try. A stop that comes in ends a running pod's plan between two steps. */
+async function run(
+  steps: readonly Step[],
+  mailbox: Mailbox,
+  memory: Memory,
+  deps: WorkerDeps,
+  signal: AbortSignal,
+): Promise<"done" | "finished" | Millis> {
+  const { uid, pod, goal } = mailbox.intent;
+  let current = steps[0];
+  let outcome: "done" | Millis = "done";
+  try {
+    for (const step of steps) {
+      if (goal === "run" && mailbox.stopping.aborted) break;
+      current = step;
+      await deps.execute(step, mailbox, memory, signal);
+      if (step.kind === "finish") return "finished";
+    }
+  } catch (error) {
+    outcome = patienceWith(error, uid, pod, current, deps, signal);
+  }
+  try {
+    if (!steps.every(isQuiet)) await deps.refresh(uid, signal);
+  } catch (error) {
+    outcome = patienceWith(error, uid, pod, current, deps, signal);
+  }
+  return outcome;
+}
+
+/** How long to wait after a failed step. Bugs are thrown on. */
+function patienceWith(
+  error: unknown,
+  uid: string,
+  pod: Pod | undefined,
+  step: Step | undefined,
+  deps: WorkerDeps,
+  signal: AbortSignal,
+): Millis {
+  signal.throwIfAborted();
+  if (!(error instanceof KubeletError) || !step) throw error;
+  deps.log.debug(2, "Step failed", { uid, step: step.kind, err: messageOf(error) });
+  return deps.complain(uid, pod, step, error);
+}
+
+/** Steps after which the runtime looks as before. */
+const isQuiet = ({ kind }: Step): boolean => kind === "fetch-image" || kind === "prepare";
+
+function reportOf(mailbox: Mailbox, memory: Memory, plan: Plan, deps: WorkerDeps): Report {
+  const { intent } = mailbox;
+  return {
+    uid: intent.uid,
+    pod: intent.pod,
+    seen: deps.see(intent.uid),
+    waiting: new Map<string, Waiting>([...memory.failures, ...plan.waiting]),
+    sandboxReason: plan.sandboxReason,
+    goal: intent.goal,
+    ended: plan.ended,
+    doing: describe(plan),
+  };
+}
+
+function describe(plan: Plan): string | undefined {
+  const step = plan.steps[0];
+  if (!step) {
+    const waits = [...plan.waiting].map(([name, { reason }]) => `container ${name} waits: ${reason}`);
+    return waits.length > 0 ? waits.join(", ") : undefined;
+  }
+  switch (step.kind) {
+    case "prepare":
+      return "preparing directories, cgroup and volumes";
+    case "fetch-image":
+      return `fetching image ${step.container.image}`;
+    case "run-sandbox":
+      return "creating the sandbox and its network";
+    case "stop-containers":
+      return `stopping ${step.stops.map(({ name }) => name).join(", ")}`;
+    case "stop-sandbox":
+      return "stopping the sandbox and its network";
+    case "start-container":
+      return `starting container ${step.container.name}`;
+    case "remove-container":
+    case "remove-sandbox":
+      return "removing dead containers";
+    case "finish":
+      return "cleaning up";
+  }
+}
+
+const onlyFetches = (steps: readonly Step[]): boolean => steps.every(({ kind }) => kind === "fetch-image");
+
+const earliest = (a: Instant | undefined, b: Instant | undefined): Instant | undefined =>
+  a === undefined || b === undefined ? (a ?? b) : a < b ? a : b;
+
+/** Slows a plan down that repeats itself though each step succeeds: the runtime says yes and does nothing. */
+class Pace {
+  readonly #clock: Clock;
+  #last = "";
+  #repeats = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  async beforeRepeating(steps: readonly Step[], signal: AbortSignal): Promise<void> {
+    const key = steps
+      .map((step) => `${step.kind} ${"id" in step ? step.id : ""} ${"attempt" in step ? step.attempt : ""}`)
+      .join();
+    this.#repeats = key === this.#last ? this.#repeats + 1 : 0;
+    this.#last = key;
+    if (this.#repeats > 2) await this.#clock.sleep(millis(Math.min(100 * 2 ** (this.#repeats - 3), 5_000)), signal);
+  }
+}
