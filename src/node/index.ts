@@ -1,0 +1,1 @@
+export { type CountedEvent, EventLog } from "./event-log.ts";
