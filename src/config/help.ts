@@ -1,0 +1,65 @@
+import type { Json } from "./json.ts";
+import type { Option } from "./option.ts";
+import { GROUPS } from "./table.ts";
+
+const WIDTH = 100;
+const INDENT = " ".repeat(10);
+
+const INTRODUCTION = `The kubelet runs pods on this machine: it starts their containers, keeps them as they should be,
+and reports on them. It takes pods from a folder or a URL, without or with a Kubernetes cluster.
+
+Usage:
+  kubelet [flags]
+  kubelet get pods | describe pod NAME | logs [-f] POD [CONTAINER]   look at the pods of this node
+  kubelet config view --effective [flags]                           show every option and where it comes from
+
+Most flags have a field in the file that --config names; the file is the better place for them.
+`;
+
+/** What `--help` prints: every flag by group. */
+export function renderHelp(): string {
+  const groups = GROUPS.map(({ title, options }) => {
+    const flags = Object.entries(options).flatMap(([path, option]) =>
+      option.flag === undefined ? [] : [describe(path, option)],
+    );
+    return flags.length === 0 ? "" : `\n${title}:\n${flags.join("")}`;
+  });
+  const general = `\nGeneral:\n  -h, --help\n${wrap("Print this text")}      --version version\n${wrap("Print the version (raw: its parts), or report another (vX)")}`;
+  return `${INTRODUCTION}${general}${groups.join("")}`;
+}
+
+function describe(path: string, option: Option<unknown>): string {
+  const short = option.short === undefined ? "      " : `  -${option.short}, `;
+  const type = option.codec.type === "bool" ? "" : ` ${option.codec.type}`;
+  const unit = option.unit === undefined ? "" : ` (${option.unit})`;
+  const parts = [
+    `${option.help}${unit}`,
+    ...(showDefault(option.fallback) === "" ? [] : [`default ${showDefault(option.fallback)}`]),
+    ...(option.flag !== undefined && path !== option.flag && isField(path, option) ? [`field ${path}`] : []),
+    ...(option.effect === "not-yet" ? ["without effect in this release"] : []),
+  ];
+  return `${short}--${option.flag}${type}\n${wrap(parts.join("; "))}`;
+}
+
+/** Options of the flags-only group carry keys that are no field. */
+const isField = (path: string, option: Option<unknown>): boolean => GROUPS[0]?.options[path] !== option;
+
+export function showDefault(value: Json | undefined): string {
+  if (value === undefined || value === "" || value === false) return "";
+  if (Array.isArray(value)) return value.join(",");
+  return typeof value === "object" && value !== null
+    ? Object.entries(value)
+        .map(([key, item]) => `${key}=${item}`)
+        .join(",")
+    : String(value);
+}
+
+function wrap(text: string): string {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1) ?? "";
+    if (line !== "" && INDENT.length + line.length + 1 + word.length > WIDTH) lines.push(word);
+    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
+  }
+  return lines.map((line) => `${INDENT}${line}\n`).join("");
+}

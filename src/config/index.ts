@@ -1,0 +1,10 @@
+export type { LoadDeps } from "./draft.ts";
+export { type EffectiveRow, effectiveRows, renderEffective } from "./effective.ts";
+export type { HostFacts } from "./facts.ts";
+export { renderHelp } from "./help.ts";
+export { isGiven, type KubeletConfig, type Origin } from "./kubelet-config.ts";
+export { type Loaded, loadConfig } from "./load.ts";
+export { hint } from "./suggest.ts";
+export type { KubeletConfiguration, KubeletFlags } from "./table.ts";
+export { KUBERNETES_VERSION } from "./version.ts";
+export { toVersioned } from "./versioned.ts";
