@@ -1,0 +1,30 @@
+import type { Cgroups } from "../ports/cgroups.ts";
+import { inTime } from "./sim-files.ts";
+import type { VirtualTime } from "./virtual-time.ts";
+
+/** The cgroup tree of the simulated node: paths only. */
+export function simCgroups(tree: Set<string>, time: VirtualTime, life: AbortSignal): Cgroups {
+  const act = <T>(effect: () => T): Promise<T> => inTime(time, 1, life, effect);
+  return {
+    version: 2,
+    exists: (path) => act(() => tree.has(path)),
+    create: (path) =>
+      act(() => {
+        const parts = path.split("/").slice(1);
+        for (let depth = 1; depth <= parts.length; depth++) tree.add(`/${parts.slice(0, depth).join("/")}`);
+      }),
+    write: () => act(() => {}),
+    children: (path) =>
+      act(() => {
+        const prefix = path === "/" ? "/" : `${path}/`;
+        const below = [...tree].filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
+        return below.filter((name) => name !== "" && !name.includes("/")).sort();
+      }),
+    processes: () => Promise.resolve([]),
+    destroy: (path) =>
+      act(() => {
+        for (const name of [...tree]) if (name === path || name.startsWith(`${path}/`)) tree.delete(name);
+      }),
+    hugepageSizes: () => [],
+  };
+}

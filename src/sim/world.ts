@@ -1,0 +1,186 @@
+import type { ContainerConfig, ContainerStatus, SandboxConfig, SandboxStatus } from "../model/runtime.ts";
+import type { Chance } from "./chance.ts";
+import type { VirtualTime } from "./virtual-time.ts";
+
+/** What a container's main process does. */
+export interface Program {
+  /** Ends by itself after this many ms; undefined: runs until told to stop. */
+  readonly endsAfter: number | undefined;
+  readonly exitCode: number;
+  /** Time from SIGTERM to its end; undefined: it ignores the signal. */
+  readonly obeysAfter: number | undefined;
+}
+
+export interface SimContainer {
+  readonly id: string;
+  readonly uid: string;
+  readonly sandboxId: string;
+  readonly config: ContainerConfig;
+  readonly createdAt: number;
+  state: ContainerStatus["state"];
+  startedAt: number | undefined;
+  finishedAt: number | undefined;
+  exitCode: number;
+  reason: string;
+  /** When StopContainer began and with how much grace, ms. */
+  stopping: { readonly at: number; readonly grace: number } | undefined;
+}
+
+export interface SimSandbox {
+  readonly id: string;
+  readonly config: SandboxConfig;
+  readonly createdAt: number;
+  state: SandboxStatus["state"];
+  /** Held from CNI ADD until CNI DEL. */
+  ip: string | undefined;
+}
+
+export type WorldEvent = {
+  readonly kind: "created" | "started" | "stopped" | "deleted";
+  readonly id: string;
+  readonly uid: string;
+};
+
+/**
+ * What really is on the simulated node: sandboxes, containers, addresses. It outlives every kubelet and every restart of the runtime.
+ * Rules that no run may break are checked where something changes.
+ */
+export class World {
+  readonly time: VirtualTime;
+  readonly chance: Chance;
+  readonly sandboxes = new Map<string, SimSandbox>();
+  readonly containers = new Map<string, SimContainer>();
+  readonly #listeners = new Set<(event: WorldEvent) => void>();
+  readonly #programs = new Map<string, Program>();
+  readonly #violations: string[] = [];
+  #ids = 0;
+  #ips = 0;
+  starts = 0;
+  adds = 0;
+  dels = 0;
+
+  constructor(time: VirtualTime, chance: Chance) {
+    this.time = time;
+    this.chance = chance;
+  }
+
+  /** Broken rules, in the order they broke. */
+  get violations(): readonly string[] {
+    return this.#violations;
+  }
+
+  violate(text: string): void {
+    if (this.#violations.length < 20) this.#violations.push(`${(this.time.now() / 1000).toFixed(3)} s: ${text}`);
+  }
+
+  listen(listener: (event: WorldEvent) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  setProgram(uid: string, container: string, program: Program): void {
+    this.#programs.set(`${uid}/${container}`, program);
+  }
+
+  addSandbox(config: SandboxConfig): SimSandbox {
+    const sandbox: SimSandbox = {
+      id: `s${++this.#ids}`,
+      config,
+      createdAt: this.time.wall(),
+      state: "ready",
+      ip: config.security.namespaces.network === "node" ? undefined : `10.0.${this.#ips >> 8}.${this.#ips++ & 255}`,
+    };
+    if (sandbox.ip) this.adds++;
+    this.sandboxes.set(sandbox.id, sandbox);
+    this.#tell("started", sandbox.id, config.metadata.uid);
+    return sandbox;
+  }
+
+  /** The sandbox's process dies: a crash, a reboot. Its address stays held until it is stopped. */
+  breakSandbox(sandbox: SimSandbox): void {
+    sandbox.state = "not-ready";
+    for (const container of this.inSandbox(sandbox.id)) this.end(container, 137, "Error");
+    this.#tell("stopped", sandbox.id, sandbox.config.metadata.uid);
+  }
+
+  stopSandbox(sandbox: SimSandbox): void {
+    if (sandbox.ip !== undefined) {
+      sandbox.ip = undefined;
+      this.dels++;
+    }
+    if (sandbox.state === "not-ready") return;
+    this.breakSandbox(sandbox);
+  }
+
+  removeSandbox(sandbox: SimSandbox): void {
+    for (const container of this.inSandbox(sandbox.id)) this.removeContainer(container);
+    if (sandbox.ip !== undefined) this.violate(`I8 sandbox ${sandbox.id} removed while it holds ${sandbox.ip}`);
+    this.sandboxes.delete(sandbox.id);
+    this.#tell("deleted", sandbox.id, sandbox.config.metadata.uid);
+  }
+
+  addContainer(sandbox: SimSandbox, config: ContainerConfig): SimContainer {
+    const container: SimContainer = {
+      id: `c${++this.#ids}`,
+      uid: sandbox.config.metadata.uid,
+      sandboxId: sandbox.id,
+      config,
+      createdAt: this.time.wall(),
+      state: "created",
+      startedAt: undefined,
+      finishedAt: undefined,
+      exitCode: 0,
+      reason: "",
+      stopping: undefined,
+    };
+    this.containers.set(container.id, container);
+    this.#tell("created", container.id, container.uid);
+    return container;
+  }
+
+  startContainer(container: SimContainer): void {
+    this.starts++;
+    container.state = "running";
+    container.startedAt = this.time.wall();
+    const alive = [...this.containers.values()].filter(
+      (other) =>
+        other.uid === container.uid && other.config.name === container.config.name && other.state === "running",
+    );
+    if (alive.length > 1) {
+      this.violate(`I1 ${alive.length} live containers ${container.config.name} of pod ${container.uid}`);
+    }
+    const program = this.programOf(container);
+    if (program.endsAfter !== undefined) {
+      const delay = program.endsAfter * (0.5 + this.chance.fraction());
+      this.time.at(delay, () => this.end(container, program.exitCode, program.exitCode === 0 ? "Completed" : "Error"));
+    }
+    this.#tell("started", container.id, container.uid);
+  }
+
+  programOf({ uid, config }: SimContainer): Program {
+    return this.#programs.get(`${uid}/${config.name}`) ?? { endsAfter: undefined, exitCode: 0, obeysAfter: 10 };
+  }
+
+  end(container: SimContainer, exitCode: number, reason: string): void {
+    if (container.state !== "running") return;
+    container.state = "exited";
+    container.finishedAt = this.time.wall();
+    container.exitCode = exitCode;
+    container.reason = reason;
+    this.#tell("stopped", container.id, container.uid);
+  }
+
+  removeContainer(container: SimContainer): void {
+    this.end(container, 137, "Error");
+    this.containers.delete(container.id);
+    this.#tell("deleted", container.id, container.uid);
+  }
+
+  inSandbox(id: string): readonly SimContainer[] {
+    return [...this.containers.values()].filter(({ sandboxId }) => sandboxId === id);
+  }
+
+  #tell(kind: WorldEvent["kind"], id: string, uid: string): void {
+    for (const listener of this.#listeners) listener({ kind, id, uid });
+  }
+}
