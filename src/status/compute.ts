@@ -1,0 +1,119 @@
+import { sandboxNeed } from "../containers/index.ts";
+import type { ContainerStatus, Pod, PodCondition, PodStatus } from "../model/kubernetes.ts";
+import { containersOf, ephemeralContainersOf, initContainersOf, usesHostNetwork } from "../model/pod.ts";
+import { qosClassOf } from "../model/pod-resources.ts";
+import type { PodSnapshot } from "../model/runtime.ts";
+import { hostAddresses, podAddresses } from "./addresses.ts";
+import { conditionsOf, OWN_CONDITIONS, type Verdict } from "./conditions.ts";
+import { type ContainerInput, containerStatuses } from "./container-status.ts";
+import { isTerminalPhase, type Phase, phaseOf } from "./phase.ts";
+import { anyRegularActive } from "./seen.ts";
+import { timeText } from "./time.ts";
+
+export interface StatusInput extends Omit<ContainerInput, "seen"> {
+  /** undefined: the runtime has nothing of this pod. */
+  readonly seen: PodSnapshot | undefined;
+  readonly previous: PodStatus | undefined;
+  /** Why a new sandbox is needed, where the caller knows it; else it is told from what is seen. */
+  readonly sandboxReason?: string | undefined;
+  /** The node itself ended the pod: rejected, evicted, past its deadline. */
+  readonly imposed?: { readonly phase: "Failed"; readonly reason: string; readonly message: string } | undefined;
+  /** Addresses of this node, the main one first. */
+  readonly hostIps: readonly string[];
+  readonly now: Date;
+}
+
+/** What a pod's status is, from what is wanted, seen and was said before. Pure; the result is in Kubernetes' JSON shape. */
+export function computePodStatus(input: StatusInput): PodStatus {
+  const { pod, previous } = input;
+  const { metadata } = pod;
+  const seen = input.seen ?? emptySnapshot(pod);
+  const known: ContainerInput = { ...input, seen };
+  const init = containerStatuses(known, initContainersOf(pod), previous?.initContainerStatuses ?? []);
+  const regular = containerStatuses(known, containersOf(pod), previous?.containerStatuses ?? []);
+  const ephemeral = containerStatuses(known, ephemeralContainersOf(pod), previous?.ephemeralContainerStatuses ?? []);
+  const statuses = [...init, ...regular];
+  const initialised = anyRegularActive(pod, seen);
+  const end = endOf(input, phaseOf({ pod, statuses, terminal: input.terminal, initialised }));
+  return {
+    ...(metadata?.generation ? { observedGeneration: metadata.generation } : {}),
+    phase: end.phase,
+    conditions: withTimes(input, end.phase, statuses),
+    ...(end.message ? { message: end.message } : {}),
+    ...(end.reason ? { reason: end.reason } : {}),
+    ...addresses(input, seen),
+    startTime: previous?.startTime ?? pod.status?.startTime ?? timeText(input.now.getTime()),
+    ...(init.length > 0 ? { initContainerStatuses: init } : {}),
+    containerStatuses: byName(regular),
+    qosClass: qosClassOf(pod),
+    ...(ephemeral.length > 0 ? { ephemeralContainerStatuses: byName(ephemeral) } : {}),
+  };
+}
+
+const byName = (statuses: readonly ContainerStatus[]): readonly ContainerStatus[] =>
+  statuses.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+
+function emptySnapshot({ metadata }: Pod): PodSnapshot {
+  const { uid = "", name = "", namespace = "default" } = metadata ?? {};
+  return { uid, name, namespace, sandboxes: [], containers: [] };
+}
+
+/** A terminal phase never changes again; reason and message stay with their phase. */
+function endOf(
+  { pod, previous, imposed }: StatusInput,
+  computed: Phase,
+): { readonly phase: string; readonly reason?: string | undefined; readonly message?: string | undefined } {
+  const final = [pod.status, previous].find((status) => isTerminalPhase(status?.phase));
+  if (final?.phase !== undefined) {
+    return { phase: final.phase, reason: final.reason, message: final.message };
+  }
+  if (imposed) return imposed;
+  if (computed !== previous?.phase) return { phase: computed };
+  return { phase: computed, reason: previous.reason, message: previous.message };
+}
+
+function withTimes(
+  { pod, seen, previous, sandboxReason, now }: StatusInput,
+  phase: string,
+  statuses: readonly ContainerStatus[],
+): readonly PodCondition[] {
+  const before = previous?.conditions ?? pod.status?.conditions ?? [];
+  const need = sandboxNeed(pod, seen);
+  const foreign = (pod.status?.conditions ?? before).filter(({ type }) => !OWN_CONDITIONS.has(type));
+  const verdicts = conditionsOf({
+    pod,
+    phase: phase as Phase,
+    statuses,
+    foreign,
+    wasInitialised: before.some(({ type, status }) => type === "Initialized" && status === "True"),
+    sandboxReason: sandboxReason ?? (need.needed ? need.reason : undefined),
+  });
+  const generation = pod.metadata?.generation;
+  const stamp = (verdict: Verdict): PodCondition => {
+    const old = before.find(({ type }) => type === verdict.type);
+    const kept = old?.status === verdict.status ? old.lastTransitionTime : undefined;
+    return {
+      ...(generation ? { observedGeneration: generation } : {}),
+      ...verdict,
+      lastTransitionTime: kept ?? timeText(now.getTime()),
+    };
+  };
+  return [...foreign, ...verdicts.map(stamp)];
+}
+
+/** A pod keeps its addresses when its sandbox is gone. */
+function addresses(
+  { pod, previous, hostIps }: StatusInput,
+  seen: PodSnapshot,
+): Pick<PodStatus, "hostIP" | "hostIPs" | "podIP" | "podIPs"> {
+  const old = (previous?.podIPs ?? []).map(({ ip }) => ip);
+  const newest = seen.sandboxes[0];
+  const current = newest?.state === "ready" ? podAddresses(newest.ips, hostIps) : [];
+  const own = usesHostNetwork(pod) ? hostAddresses(old, hostIps) : current.length > 0 ? current : old;
+  const [hostIP] = hostIps;
+  const [podIP] = own;
+  return {
+    ...(hostIP === undefined ? {} : { hostIP, hostIPs: hostIps.slice(0, 2).map((ip) => ({ ip })) }),
+    ...(podIP === undefined ? {} : { podIP, podIPs: own.map((ip) => ({ ip })) }),
+  };
+}
