@@ -1,0 +1,56 @@
+/**
+ * The few system calls that Node does not have, through koffi (ADR 2). Loaded at the first use: it costs 8 ms, and a kubelet whose
+ * pods need no mounts never pays them.
+ */
+export interface Libc {
+  mount(source: string, target: string, type: string, flags: bigint, data: string): Promise<void>;
+  umount2(target: string, flags: number): Promise<void>;
+  /** Never waits: false when another process holds it. */
+  tryFlock(fd: number): boolean;
+}
+
+type Errno = { readonly [name: string]: number };
+type AsyncCall = { async(...args: unknown[]): void };
+
+let loading: Promise<Libc> | undefined;
+
+/** @throws Error where koffi has no build for this machine */
+export const libc = (): Promise<Libc> => {
+  loading ??= load();
+  return loading;
+};
+
+async function load(): Promise<Libc> {
+  const { default: koffi } = await import("koffi");
+  const library = koffi.load("libc.so.6");
+  const mount = library.func("int mount(const char*, const char*, const char*, unsigned long, const char*)");
+  const umount2 = library.func("int umount2(const char*, int)");
+  const flock = library.func("int flock(int, int)");
+  const names = new Map(Object.entries(koffi.os.errno as Errno).map(([name, value]) => [value, name]));
+  const failed = (call: string) => {
+    const code = names.get(koffi.errno()) ?? `E${koffi.errno()}`;
+    return Object.assign(new Error(`${code}: ${call} failed`), { code });
+  };
+  // On koffi's own threads, so that a mount that hangs holds up neither the loop nor libuv's file pool.
+  const onThread = (name: string, call: AsyncCall, ...args: unknown[]) =>
+    new Promise<void>((resolve, reject) => {
+      call.async(...args, (error: unknown, result: number) => {
+        if (error) reject(error);
+        else if (result !== 0) reject(failed(name));
+        else resolve();
+      });
+    });
+  return {
+    mount: (source, target, type, flags, data) => onThread("mount", mount, source, target, type, flags, data),
+    umount2: (target, flags) => onThread("umount2", umount2, target, flags),
+    tryFlock: (fd) => {
+      if (flock(fd, LOCK_EXCLUSIVE | LOCK_NO_WAIT) === 0) return true;
+      const error = failed("flock");
+      if (error.code === "EAGAIN" || error.code === "EWOULDBLOCK") return false;
+      throw error;
+    },
+  };
+}
+
+const LOCK_EXCLUSIVE = 2;
+const LOCK_NO_WAIT = 4;
