@@ -1,6 +1,6 @@
 import { dirname, join, normalize } from "node:path";
 import type { Log } from "../base/log.ts";
-import { containerLogLink, podDirectory, podLogDirectory } from "../model/names.ts";
+import { containerLogLink, parsePodLogDirectoryName, podDirectory } from "../model/names.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import type { Files } from "../ports/files.ts";
 import type { Runtime } from "../ports/runtime.ts";
@@ -34,20 +34,12 @@ export async function finishPod(intent: PodIntent, deps: FinishDeps, signal: Abo
     await deps.runtime.stopSandbox(id, signal);
     await deps.runtime.removeSandbox(id, signal);
   }
-  await removePodFiles(uid, nameOf(intent, seen), deps, signal);
-}
-
-/** What a pod has on this node outside the runtime. `name` undefined: its logs can't be found from here and stay. */
-export async function removePodFiles(
-  uid: string,
-  name: { readonly name: string; readonly namespace: string } | undefined,
-  deps: Pick<FinishDeps, "volumes" | "cgroups" | "files" | "rootDir" | "podLogsDir">,
-  signal: AbortSignal,
-): Promise<void> {
   await deps.volumes.tearDown(uid, signal);
   await deps.cgroups.remove(uid);
   await deps.files.removeTree(podDirectory(deps.rootDir, uid));
-  if (name) await deps.files.removeTree(podLogDirectory(deps.podLogsDir, { ...name, uid }));
+  for (const name of (await deps.files.list(deps.podLogsDir)) ?? []) {
+    if (parsePodLogDirectoryName(name)?.uid === uid) await deps.files.removeTree(join(deps.podLogsDir, name));
+  }
 }
 
 /** A dead container with its logs and the link to them; the logs first, so that none is left without its container. */
@@ -68,13 +60,4 @@ export async function removeContainer(
     await deps.files.removeFile(containerLogLink(deps.containerLogsDir, seen, container.name, id));
   }
   await deps.runtime.removeContainer(id, signal);
-}
-
-function nameOf(
-  intent: PodIntent,
-  seen: PodSnapshot | undefined,
-): { readonly name: string; readonly namespace: string } | undefined {
-  const { name, namespace = "default" } = intent.pod?.metadata ?? {};
-  if (name) return { name, namespace };
-  return seen && { name: seen.name, namespace: seen.namespace };
 }

@@ -57,11 +57,14 @@ export class Pods {
     this.#startWaiting();
   }
 
-  /** Stops what the runtime holds and nobody wants. Only to be called when every source has told its pods. */
+  /**
+   * Stops and removes what is on this node and nobody wants: in the runtime, on disk. Only to be called when every source has told its
+   * pods. Whoever comes with the same UID meanwhile waits until it is gone.
+   */
   stopOrphans(uids: readonly string[]): void {
     for (const uid of uids) {
       if (this.#wanted.has(uid) || this.#entries.has(uid)) continue;
-      this.#deps.log.info("Stopping a pod that no source knows any more", { uid });
+      this.#deps.log.info("Removing a pod that no source knows any more", { uid });
       const grace = this.#deps.orphanGrace(uid);
       this.#start(
         uid,

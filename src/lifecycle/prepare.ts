@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { firstAttempt } from "../containers/index.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { podDirectory, podLogDirectory, podPluginsDirectory, podVolumesDirectory } from "../model/names.ts";
 import { allContainersOf, nameOf, namespaceOf, uidOf } from "../model/pod.ts";
@@ -35,9 +36,6 @@ async function readAttempts(pod: Pod, memory: Memory, deps: PrepareDeps): Promis
   const logs = podLogDirectory(deps.podLogsDir, { name: nameOf(pod), namespace: namespaceOf(pod), uid: uidOf(pod) });
   if ((await deps.files.list(logs)) === undefined) return;
   for (const { name } of allContainersOf(pod)) {
-    const numbers = ((await deps.files.list(join(logs, name))) ?? []).map((file) =>
-      Number(/^(\d+)\.log/.exec(file)?.[1] ?? -1),
-    );
-    memory.attempts.set(name, Math.max(-1, ...numbers) + 1);
+    memory.attempts.set(name, firstAttempt((await deps.files.list(join(logs, name))) ?? []));
   }
 }

@@ -47,6 +47,8 @@ export interface StartDeps {
     facts: ContainerFacts,
     signal: AbortSignal,
   ) => Promise<ContainerConfig>;
+  /** A start failed: the image may be gone meanwhile, look at it anew. */
+  readonly dropImage: (uid: string, container: string) => void;
   /** Wait before the next try of a start that failed. */
   readonly startRetry: () => Millis;
 }
@@ -89,6 +91,7 @@ export async function startContainer(
     if (!(error instanceof KubeletError) || error.fault.code === "runtime-unavailable") throw error;
     const shown = error.fault.code === "waiting" ? error.fault.reason : reason;
     const message = messageOf(error);
+    deps.dropImage(uid, container.name);
     memory.fail(container.name, { reason: shown, message }, after(deps.clock.monotonic(), deps.startRetry()));
     note(pod, container, "Warning", "Failed", `Error: ${message}`, deps);
   }

@@ -1,0 +1,393 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Instant, instant, seconds } from "../base/units.ts";
+import type { ImageState } from "../images/index.ts";
+import { containerHash } from "../model/container-hash.ts";
+import type { Container, Pod, PodSpec } from "../model/kubernetes.ts";
+import { ANNOTATION_CONTAINER_HASH } from "../model/names.ts";
+import type { PodSnapshot, SandboxStatus } from "../model/runtime.ts";
+import type { PodIntent } from "./intent.ts";
+import { type Hold, type Plan, type PlanInput, planPod, type Step } from "./plan.ts";
+import type { SeenContainer } from "./seen.ts";
+
+const web: Container = { name: "web", image: "i" };
+const log: Container = { name: "log", image: "i" };
+const setup: Container = { name: "setup", image: "i" };
+const proxy: Container = { name: "proxy", image: "i", restartPolicy: "Always" };
+const podOf = (spec: Partial<PodSpec> = {}): Pod => ({
+  metadata: { name: "p", namespace: "default", uid: "u" },
+  spec: { containers: [web], restartPolicy: "Always", terminationGracePeriodSeconds: 7, ...spec },
+});
+const sandbox = (id: string, state: SandboxStatus["state"] = "ready", attempt = 0): SandboxStatus => ({
+  id,
+  metadata: { name: "p", namespace: "default", uid: "u", attempt },
+  state,
+  createdAt: attempt,
+  labels: {},
+  annotations: {},
+  runtimeHandler: "",
+  ips: ["10.0.0.1"],
+  network: "pod",
+});
+const seenOf = (spec: Container, state: SeenContainer["state"], more: Partial<SeenContainer> = {}): SeenContainer => ({
+  id: `${spec.name}-${more.attempt ?? 0}`,
+  sandboxId: "s0",
+  name: spec.name,
+  attempt: 0,
+  state,
+  createdAt: more.attempt ?? 0,
+  startedAt: 1,
+  finishedAt: state === "exited" ? 2 : undefined,
+  exitCode: 0,
+  reason: "",
+  message: "",
+  image: "i",
+  imageRef: "i",
+  imageId: "i",
+  labels: {},
+  annotations: { [ANNOTATION_CONTAINER_HASH]: containerHash(spec) },
+  mounts: [],
+  logPath: "",
+  user: undefined,
+  resources: undefined,
+  ...more,
+});
+const snapshot = (sandboxes: SandboxStatus[], ...containers: SeenContainer[]): PodSnapshot => ({
+  uid: "u",
+  name: "p",
+  namespace: "default",
+  sandboxes,
+  containers,
+});
+const ready: ImageState = {
+  kind: "ready",
+  ref: "i",
+  info: { id: "i", repoTags: [], repoDigests: [], size: 0, uid: undefined, username: "", pinned: false },
+};
+const failed = (retryAt: number): ImageState => ({
+  kind: "failed",
+  reason: "ErrImagePull",
+  message: "no",
+  retryAt: instant(retryAt),
+});
+
+/** Steps in short: "start web 1", "stop web,log". */
+function short(step: Step): string {
+  switch (step.kind) {
+    case "start-container":
+    case "fetch-image":
+      return `${step.kind.split("-")[0]} ${step.container.name} ${step.attempt}`;
+    case "run-sandbox":
+      return `sandbox ${step.attempt}${step.replaces ? " again" : ""}`;
+    case "stop-containers":
+      return `stop ${step.stops.map(({ name, grace }) => `${name} ${grace}`).join()}`;
+    case "stop-sandbox":
+    case "remove-sandbox":
+      return `${step.kind} ${step.id}`;
+    case "remove-container":
+      return `remove ${step.id}`;
+    default:
+      return step.kind;
+  }
+}
+
+interface Case {
+  readonly name: string;
+  readonly pod?: Partial<PodSpec>;
+  readonly stop?: true;
+  readonly seen?: PodSnapshot;
+  readonly images?: ImageState | { readonly [name: string]: ImageState | undefined };
+  readonly hold?: Hold;
+  readonly input?: Partial<PlanInput>;
+  readonly steps: readonly string[];
+  readonly ended?: boolean;
+  readonly waiting?: { readonly [name: string]: string };
+  readonly wakeAt?: number;
+}
+const s0 = sandbox("s0");
+const never = { restartPolicy: "Never" };
+const onFailure = { restartPolicy: "OnFailure" };
+const cases: readonly Case[] = [
+  {
+    name: "asks for the image, prepares and makes the sandbox at once",
+    images: {},
+    input: { prepared: false },
+    steps: ["fetch web 0", "prepare", "sandbox 0"],
+  },
+  { name: "starts a container whose image is there", seen: snapshot([s0]), steps: ["start web 0"] },
+  { name: "counts on from old logs", seen: snapshot([s0]), input: { firstAttempt: () => 3 }, steps: ["start web 3"] },
+  { name: "rests while all runs", seen: snapshot([s0], seenOf(web, "running")), steps: [] },
+  {
+    name: "holds later containers while an image is pulled",
+    pod: { containers: [web, log] },
+    seen: snapshot([s0]),
+    images: { web: { kind: "pulling", since: instant(0) }, log: ready },
+    steps: [],
+  },
+  {
+    name: "fetches later images meanwhile",
+    pod: { containers: [web, log] },
+    seen: snapshot([s0]),
+    images: { web: { kind: "checking" } },
+    steps: ["fetch log 0"],
+  },
+  {
+    name: "goes on past an image that can't be pulled",
+    pod: { containers: [web, log] },
+    seen: snapshot([s0]),
+    images: { web: failed(500), log: ready },
+    steps: ["start log 0"],
+    waiting: { web: "ErrImagePull" },
+    wakeAt: 500,
+  },
+  {
+    name: "asks again when the image's time has come",
+    seen: snapshot([s0]),
+    images: { web: failed(100) },
+    steps: ["fetch web 0"],
+    waiting: { web: "ErrImagePull" },
+  },
+  { name: "restarts what exited", seen: snapshot([s0], seenOf(web, "exited", { attempt: 4 })), steps: ["start web 5"] },
+  {
+    name: "waits out the back-off",
+    seen: snapshot([s0], seenOf(web, "exited")),
+    hold: { reason: "CrashLoopBackOff", message: "", until: instant(900) },
+    steps: [],
+    waiting: { web: "CrashLoopBackOff" },
+    wakeAt: 900,
+  },
+  { name: "starts one that was only created", seen: snapshot([s0], seenOf(web, "created")), steps: ["start web 1"] },
+  { name: "stops one in unknown state first", seen: snapshot([s0], seenOf(web, "unknown")), steps: ["stop web 7000"] },
+  {
+    name: "stops one whose image changed",
+    pod: { containers: [{ ...web, image: "j" }] },
+    seen: snapshot([s0], seenOf(web, "running")),
+    steps: ["stop web 7000"],
+  },
+  {
+    name: "starts it again though the policy says never",
+    pod: { ...never, containers: [{ ...web, image: "j" }] },
+    seen: snapshot([s0], seenOf(web, "exited")),
+    input: { restarting: new Set(["web-0"]) },
+    steps: ["start web 1"],
+  },
+  {
+    name: "leaves a container alone that bears no hash",
+    pod: { containers: [{ ...web, image: "j" }] },
+    seen: snapshot([s0], seenOf(web, "running", { annotations: {} })),
+    steps: [],
+  },
+  {
+    name: "ends a pod that completed, with its sandbox",
+    pod: never,
+    seen: snapshot([s0], seenOf(web, "exited")),
+    steps: ["stop-sandbox s0"],
+    ended: true,
+  },
+  {
+    name: "ends a pod that failed for good",
+    pod: never,
+    seen: snapshot([s0], seenOf(web, "exited", { exitCode: 1 })),
+    steps: ["stop-sandbox s0"],
+    ended: true,
+  },
+  {
+    name: "retries a failure under OnFailure",
+    pod: onFailure,
+    seen: snapshot([s0], seenOf(web, "exited", { exitCode: 1 })),
+    steps: ["start web 1"],
+  },
+  { name: "stays ended when nothing is left of it", pod: never, input: { ended: true }, steps: [], ended: true },
+  {
+    name: "makes no new sandbox for an ended pod",
+    pod: never,
+    seen: snapshot([sandbox("s0", "not-ready")], seenOf(web, "exited")),
+    steps: [],
+    ended: true,
+  },
+  {
+    name: "replaces a sandbox that broke",
+    seen: snapshot([sandbox("s0", "not-ready")], seenOf(web, "exited")),
+    steps: ["sandbox 1 again"],
+  },
+  {
+    name: "stops what still runs in a broken sandbox first",
+    seen: snapshot([sandbox("s0", "not-ready")], seenOf(web, "running")),
+    steps: ["stop web 7000"],
+  },
+  {
+    name: "stops all sandboxes when two are ready",
+    seen: snapshot([sandbox("s1", "ready", 1), s0]),
+    steps: ["stop-sandbox s1", "stop-sandbox s0"],
+  },
+  {
+    name: "forgets init containers of the old sandbox",
+    pod: { initContainers: [setup] },
+    seen: snapshot([sandbox("s0", "not-ready")], seenOf(setup, "exited")),
+    steps: ["remove setup-0", "sandbox 1 again"],
+  },
+  {
+    name: "runs init containers one by one",
+    pod: { initContainers: [setup, log] },
+    seen: snapshot([s0]),
+    steps: ["start setup 0"],
+  },
+  {
+    name: "waits for a running init container",
+    pod: { initContainers: [setup] },
+    seen: snapshot([s0], seenOf(setup, "running")),
+    steps: [],
+  },
+  {
+    name: "goes on after an init container",
+    pod: { initContainers: [setup, log] },
+    seen: snapshot([s0], seenOf(setup, "exited")),
+    steps: ["start log 0"],
+  },
+  {
+    name: "retries a failed init container",
+    pod: { initContainers: [setup] },
+    seen: snapshot([s0], seenOf(setup, "exited", { exitCode: 2 })),
+    steps: ["start setup 1"],
+  },
+  {
+    name: "ends a pod whose init container failed for good",
+    pod: { ...never, initContainers: [setup] },
+    seen: snapshot([s0], seenOf(setup, "exited", { exitCode: 2 })),
+    steps: ["stop-sandbox s0"],
+    ended: true,
+  },
+  {
+    name: "takes an init container killed for memory as failed",
+    pod: { ...never, initContainers: [setup] },
+    seen: snapshot([s0], seenOf(setup, "exited", { reason: "OOMKilled" })),
+    steps: ["stop-sandbox s0"],
+    ended: true,
+  },
+  {
+    name: "starts regular containers when init is done",
+    pod: { initContainers: [setup] },
+    seen: snapshot([s0], seenOf(setup, "exited")),
+    steps: ["start web 0"],
+  },
+  {
+    name: "does not run init again for a regular container that exists",
+    pod: { initContainers: [setup] },
+    seen: snapshot([s0], seenOf(web, "running")),
+    steps: [],
+  },
+  {
+    name: "goes on past a running sidecar",
+    pod: { initContainers: [proxy, setup] },
+    seen: snapshot([s0], seenOf(proxy, "running")),
+    steps: ["start setup 0"],
+  },
+  {
+    name: "restarts a sidecar beside regular containers",
+    pod: { initContainers: [proxy] },
+    seen: snapshot([s0], seenOf(web, "running"), seenOf(proxy, "exited")),
+    steps: ["start proxy 1"],
+  },
+  {
+    name: "restarts a sidecar while a later init container runs",
+    pod: { initContainers: [proxy, setup] },
+    seen: snapshot([s0], seenOf(setup, "running"), seenOf(proxy, "exited")),
+    steps: ["start proxy 1"],
+  },
+  {
+    name: "stops sidecars of a pod that completed",
+    pod: { ...never, initContainers: [proxy] },
+    seen: snapshot([s0], seenOf(web, "exited"), seenOf(proxy, "running")),
+    steps: ["stop proxy 7000", "stop-sandbox s0"],
+    ended: true,
+  },
+  {
+    name: "keeps only the newest dead container",
+    seen: snapshot(
+      [s0],
+      seenOf(web, "running", { attempt: 2 }),
+      seenOf(web, "exited", { attempt: 1 }),
+      seenOf(web, "exited"),
+    ),
+    steps: ["remove web-0"],
+  },
+  {
+    name: "removes an empty old sandbox",
+    seen: snapshot(
+      [sandbox("s1", "ready", 1), sandbox("s0", "not-ready")],
+      seenOf(web, "running", { sandboxId: "s1" }),
+    ),
+    steps: ["remove-sandbox s0"],
+  },
+  {
+    name: "prepares again after a restart of the kubelet",
+    seen: snapshot([s0], seenOf(web, "running")),
+    input: { prepared: false },
+    steps: ["prepare"],
+  },
+  {
+    name: "stops a deleted pod's containers, then its sandbox",
+    stop: true,
+    seen: snapshot([s0], seenOf(web, "running")),
+    steps: ["stop web 3000", "stop-sandbox s0"],
+  },
+  {
+    name: "cleans up when all has stopped",
+    stop: true,
+    seen: snapshot([sandbox("s0", "not-ready")], seenOf(web, "exited")),
+    steps: ["finish"],
+  },
+  { name: "cleans up a pod of which the runtime knows nothing", stop: true, steps: ["finish"] },
+];
+
+function planOf({ pod, stop, seen, images = ready, hold, input }: Case): Plan {
+  const whole = podOf(pod);
+  const intent: PodIntent = stop
+    ? { goal: "stop", uid: "u", pod: whole, grace: seconds(3) }
+    : { goal: "run", uid: "u", pod: whole };
+  return planPod({
+    intent,
+    seen,
+    now: instant(100) as Instant,
+    ended: false,
+    restarting: new Set(),
+    prepared: true,
+    image: ({ name }) => ("kind" in images ? (images as ImageState) : images[name]),
+    hold: () => hold,
+    firstAttempt: () => 0,
+    ...input,
+  });
+}
+
+for (const one of cases) {
+  test(`planPod() ${one.name}`, () => {
+    const plan = planOf(one);
+    assert.deepEqual(plan.steps.map(short), one.steps);
+    assert.equal(plan.ended, one.ended ?? false);
+    assert.deepEqual(
+      Object.fromEntries([...plan.waiting].map(([name, { reason }]) => [name, reason])),
+      one.waiting ?? {},
+    );
+    assert.equal(plan.wakeAt, one.wakeAt);
+  });
+}
+
+test("planPod() lets a sidecar outlive those it serves", () => {
+  const one: Case = {
+    name: "",
+    stop: true,
+    pod: { initContainers: [proxy, { ...proxy, name: "mesh" }] },
+    seen: snapshot(
+      [s0],
+      seenOf(web, "running"),
+      seenOf(proxy, "running"),
+      seenOf({ ...proxy, name: "mesh" }, "running"),
+    ),
+    steps: [],
+  };
+  const [step] = planOf(one).steps;
+  assert.deepEqual(
+    step?.kind === "stop-containers" && Object.fromEntries(step.stops.map(({ name, after }) => [name, after])),
+    { web: [], proxy: ["web", "mesh"], mesh: ["web"] },
+  );
+});

@@ -1,0 +1,157 @@
+import { messageOf } from "../base/fault.ts";
+import type { Pod, PodStatus } from "../model/kubernetes.ts";
+import { uidOf } from "../model/pod.ts";
+import type { ContainerStatus, PodSnapshot } from "../model/runtime.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Files } from "../ports/files.ts";
+import { computePodStatus } from "./compute.ts";
+import {
+  logMessage,
+  MESSAGE_FILE_BYTES,
+  MESSAGE_LOG,
+  messageFileOf,
+  terminationMessage,
+} from "./termination-message.ts";
+
+/** What a worker saw and wants to be known of its pod. */
+export interface PodReport {
+  readonly uid: string;
+  readonly pod: Pod | undefined;
+  readonly seen: PodSnapshot | undefined;
+  readonly waiting: ReadonlyMap<string, { readonly reason: string; readonly message: string }>;
+  readonly sandboxReason: string | undefined;
+  readonly goal: "run" | "stop";
+  readonly ended: boolean;
+  readonly doing: string | undefined;
+}
+
+export interface Posted {
+  readonly pod: Pod;
+  readonly status: PodStatus;
+  /** What happens to the pod right now, in plain words. */
+  readonly doing: string | undefined;
+}
+
+export interface BoardDeps {
+  readonly clock: Clock;
+  readonly files: Pick<Files, "readTail">;
+  readonly rootDir: string;
+  readonly podLogsDir: string;
+  readonly nodeIps: () => readonly string[];
+  /** `containerd`: the scheme of container ids. */
+  readonly runtimeName: () => string;
+  /** Lines of a log file's end, as text without stamps. */
+  readonly logTail: (file: Uint8Array, lines: number) => string;
+  readonly onChange: (uid: string) => void;
+}
+
+/** The only writer of pod status: newest status by UID, computed when a worker reports. */
+export class StatusBoard {
+  readonly #deps: BoardDeps;
+  readonly #posted = new Map<string, Posted>();
+  /** UID -> the report that the status was computed from. */
+  readonly #latest = new Map<string, PodReport>();
+  /** UID -> container id -> its last words. Kept as long as the container is seen. */
+  readonly #messages = new Map<string, Map<string, string>>();
+
+  constructor(deps: BoardDeps) {
+    this.#deps = deps;
+  }
+
+  all(): readonly Posted[] {
+    return [...this.#posted.values()];
+  }
+
+  get(uid: string): Posted | undefined {
+    return this.#posted.get(uid);
+  }
+
+  /** Takes a report in. Last words of containers that just ended are read first and shown a moment later. */
+  report(report: PodReport): void {
+    const { uid, pod, seen } = report;
+    if (!pod) return;
+    const messages = this.#messages.get(uid) ?? new Map<string, string>();
+    this.#messages.set(uid, messages);
+    const ended = (seen?.containers ?? []).filter(({ state }) => state === "exited");
+    for (const id of messages.keys()) if (!ended.some((container) => container.id === id)) messages.delete(id);
+    this.#post(report, pod, messages);
+    const unread = ended.filter(({ id }) => !messages.has(id));
+    if (unread.length > 0) void this.#read(uid, unread, messages, () => this.#repost(report, pod, messages));
+  }
+
+  /** A pod that was refused: it never gets a worker. */
+  reject(pod: Pod, reason: string, message: string): void {
+    const uid = uidOf(pod);
+    const imposed = { phase: "Failed" as const, reason, message: `Pod was rejected: ${message}` };
+    const report = { uid, pod, seen: undefined, waiting: new Map(), sandboxReason: undefined, ended: false } as const;
+    this.#post({ ...report, goal: "run", doing: undefined }, pod, new Map(), imposed);
+  }
+
+  forget(uid: string): void {
+    this.#posted.delete(uid);
+    this.#messages.delete(uid);
+    this.#latest.delete(uid);
+    this.#deps.onChange(uid);
+  }
+
+  #repost(report: PodReport, pod: Pod, messages: Map<string, string>): void {
+    if (this.#latest.get(report.uid) === report) this.#post(report, pod, messages);
+  }
+
+  #post(
+    report: PodReport,
+    pod: Pod,
+    messages: ReadonlyMap<string, string>,
+    imposed?: { readonly phase: "Failed"; readonly reason: string; readonly message: string },
+  ): void {
+    const { uid, seen, waiting, sandboxReason, ended, doing } = report;
+    this.#latest.set(uid, report);
+    const status = computePodStatus({
+      pod,
+      seen,
+      previous: this.#posted.get(uid)?.status,
+      startFailures: waiting,
+      sandboxReason,
+      terminal: ended,
+      ...(imposed ? { imposed } : {}),
+      terminationMessages: messages,
+      hostIps: this.#deps.nodeIps(),
+      runtimeName: this.#deps.runtimeName(),
+      now: this.#deps.clock.wall(),
+    });
+    this.#posted.set(uid, { pod, status, doing });
+    this.#deps.onChange(uid);
+  }
+
+  async #read(
+    uid: string,
+    containers: readonly ContainerStatus[],
+    messages: Map<string, string>,
+    done: () => void,
+  ): Promise<void> {
+    for (const container of containers) {
+      // Set at once, so that a report which comes meanwhile does not read it again.
+      messages.set(container.id, "");
+      messages.set(container.id, await this.#lastWords(uid, container));
+    }
+    done();
+  }
+
+  async #lastWords(uid: string, container: ContainerStatus): Promise<string> {
+    const { files, rootDir, podLogsDir, logTail } = this.#deps;
+    const path = messageFileOf(container);
+    // The runtime's word is not trusted further than our own directories.
+    if (path === undefined || !path.startsWith(`${rootDir}/pods/${uid}/`)) return "";
+    try {
+      const bytes = await files.readTail(path, MESSAGE_FILE_BYTES);
+      const found = terminationMessage(container, bytes ? { kind: "content", bytes } : { kind: "absent" });
+      if (found.kind === "text") return found.text;
+      if (!container.logPath.startsWith(`${podLogsDir}/`)) return "";
+      const log = await files.readTail(container.logPath, 2 * MESSAGE_LOG.bytes + 80 * MESSAGE_LOG.lines);
+      return log ? logMessage(logTail(log, MESSAGE_LOG.lines)) : "";
+    } catch (error) {
+      const unreadable = terminationMessage(container, { kind: "unreadable", path, why: messageOf(error) });
+      return unreadable.kind === "text" ? unreadable.text : "";
+    }
+  }
+}
