@@ -1,5 +1,18 @@
 import { Bell } from "../base/bell.ts";
+import { instant } from "../base/units.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { LogFile, LogFiles } from "../ports/log-files.ts";
+
+/** Time stands still: a follower lives on announced changes alone. */
+export const stillClock: Clock = {
+  monotonic: () => instant(0),
+  wall: () => new Date(0),
+  sleep: (_span, signal) =>
+    new Promise((_resolve, reject) => {
+      if (signal.aborted) reject(signal.reason);
+      signal.addEventListener("abort", () => reject(signal.reason));
+    }),
+};
 
 /** Log files in memory for tests of this room: appends, rotation, and reads no larger than `mostPerRead`. */
 export class FakeLogFiles implements LogFiles {

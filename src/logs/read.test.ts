@@ -2,9 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { isFault } from "../base/fault.ts";
-import { instant } from "../base/units.ts";
-import type { Clock } from "../ports/clock.ts";
-import { FakeLogFiles } from "./fake-log-files.ts";
+import { FakeLogFiles, stillClock } from "./fake-log-files.ts";
 import { parseCriLine } from "./line.ts";
 import { type LogOptions, readLog } from "./read.ts";
 import { LineSplitter, MAX_LINE } from "./split.ts";
@@ -17,13 +15,6 @@ const ALL: LogOptions = {
   limitBytes: undefined,
   tailLines: undefined,
   follow: false,
-};
-/** Time stands still: a follower lives on announced changes alone. */
-const stillClock: Clock = {
-  monotonic: () => instant(0),
-  wall: () => new Date(0),
-  sleep: (_span, signal) =>
-    new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
 };
 const never = new AbortController().signal;
 const stamp = (n: number) => `2026-01-01T00:00:${String(n).padStart(2, "0")}.000000000Z`;

@@ -1,0 +1,103 @@
+import type { X509Certificate } from "node:crypto";
+import { unreachable } from "../base/fault.ts";
+import type { LogDeps } from "../logs/index.ts";
+import type { KubeletMetrics } from "../metrics/index.ts";
+import type { Pod } from "../model/kubernetes.ts";
+import type { HttpReply, HttpRequest } from "../ports/http-server.ts";
+import { type Access, judgeRequest } from "./access.ts";
+import { logsReply } from "./container-logs.ts";
+import { healthReply, oneHealthReply } from "./health.ts";
+import { localReply } from "./local.ts";
+import { json, text } from "./reply.ts";
+import { pathLabel, type Route, type RouteOptions, routeOf } from "./route.ts";
+import type { NodeView } from "./view.ts";
+
+export interface AnswerDeps extends LogDeps {
+  readonly view: NodeView;
+  readonly metrics: KubeletMetrics;
+  readonly access: Access;
+  readonly routes: Omit<RouteOptions, "local">;
+  /** Gate PodLogsQuerySplitStreams. */
+  readonly splitStreams: boolean;
+  /** The client CA bundle of now; empty: none. */
+  readonly clientCas: () => readonly X509Certificate[];
+}
+
+/** Answers one request of the main port or the local socket. */
+export async function answer(request: HttpRequest, deps: AnswerDeps, signal: AbortSignal): Promise<HttpReply> {
+  const { method, path } = request;
+  const labels = { method, path: pathLabel(path), server_type: "readwrite", long_running: "false" };
+  deps.metrics.httpRequests.add(labels);
+  const route = routeOf(method, path, { ...deps.routes, local: request.peer.kind === "local" });
+  // Upstream's multiplexer knows these before any filter runs.
+  if (route.kind === "no-route") return text(404, "404 page not found\n");
+  if (route.kind === "moved")
+    return text(301, "", { location: `${route.to}${request.query.size > 0 ? `?${request.query}` : ""}` });
+  const verdict = judgeRequest(request, deps.access, { clientCas: deps.clientCas(), now: deps.clock.wall() });
+  switch (verdict.kind) {
+    case "unauthenticated":
+      // The next request may come with the right certificate, and that takes a new handshake.
+      return text(401, "Unauthorized", { connection: "close" });
+    case "forbidden":
+      return text(403, verdict.text);
+    case "allowed":
+      return serve(route, request, deps, signal);
+    default:
+      return unreachable(verdict);
+  }
+}
+
+async function serve(
+  route: Exclude<Route, { kind: "no-route" | "moved" }>,
+  request: HttpRequest,
+  deps: AnswerDeps,
+  signal: AbortSignal,
+): Promise<HttpReply> {
+  const { view } = deps;
+  switch (route.kind) {
+    case "health": {
+      if (route.check === undefined) return healthReply(view.healthChecks, request.query);
+      const check = view.healthChecks.find(({ name }) => name === route.check);
+      return check ? oneHealthReply(check) : text(404, "404 page not found\n");
+    }
+    case "metrics":
+      return {
+        status: 200,
+        headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8; escaping=underscores" },
+        body: deps.metrics.registry.render(),
+      };
+    case "pods":
+      return json(200, podList(view.pods(), view));
+    case "running-pods":
+      return json(200, podList(await view.runningPods(signal)));
+    case "configz":
+      return json(200, { kubeletconfig: view.config() });
+    case "container-logs":
+      return logsReply({ ...route, query: request.query }, deps, signal);
+    case "local":
+      return localReply(route.what, request.query, view);
+    case "not-yet":
+      return text(501, `${route.what} is not supported yet by this kubelet (kubelet-ts); see docs/differences.md\n`);
+    case "wrong-method":
+      return text(405, "405: Method Not Allowed", { allow: route.allow });
+    case "not-found":
+      return text(404, "404: Page Not Found");
+    case "debug-off":
+      return text(405, `${route.text}\n`);
+    default:
+      return unreachable(route);
+  }
+}
+
+/** `rejectedManifests` is ours: a manifest that can't be a pod is still seen where its pod is looked for. */
+function podList(pods: readonly Pod[], view?: NodeView): object {
+  const items = pods.map(({ apiVersion: _version, kind: _kind, ...pod }) => pod);
+  const rejected = view?.rejectedManifests() ?? [];
+  return {
+    kind: "PodList",
+    apiVersion: "v1",
+    metadata: {},
+    items,
+    ...(rejected.length > 0 ? { rejectedManifests: rejected } : {}),
+  };
+}

@@ -1,0 +1,251 @@
+import type { X509Certificate } from "node:crypto";
+import { KubeletError, messageOf } from "../base/fault.ts";
+import type { Log } from "../base/log.ts";
+import { seconds } from "../base/units.ts";
+import type { KubeletMetrics } from "../metrics/index.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Files } from "../ports/files.ts";
+import type {
+  HttpHandler,
+  HttpListener,
+  HttpServers,
+  TcpAddress,
+  TlsListener,
+  TlsSettings,
+} from "../ports/http-server.ts";
+import type { LogFiles } from "../ports/log-files.ts";
+import { type AccessOptions, planAccess } from "./access.ts";
+import { type AnswerDeps, answer } from "./answer.ts";
+import { parseBundle } from "./client-certificate.ts";
+import { oneHealthReply } from "./health.ts";
+import { text } from "./reply.ts";
+import type { RouteOptions } from "./route.ts";
+import { loadServingPair, type PairOptions, pairPaths, readPem } from "./serving-pair.ts";
+import { opensslCiphers, opensslGroups, tlsVersion } from "./tls-names.ts";
+import type { NodeView } from "./view.ts";
+
+export interface ServerOptions {
+  /** undefined: off (healthzPort 0). */
+  readonly health: TcpAddress | undefined;
+  /** undefined: off (enableServer false). */
+  readonly main: TcpAddress | undefined;
+  readonly socketPath: string;
+  readonly access: AccessOptions;
+  readonly pair: PairOptions;
+  /** Upstream's names: `VersionTLS12`, Go's cipher suites, IANA group numbers. */
+  readonly tls: {
+    readonly minVersion: string;
+    readonly cipherSuites: readonly string[];
+    readonly curves: readonly number[];
+  };
+  readonly routes: Omit<RouteOptions, "local">;
+  readonly splitStreams: boolean;
+}
+
+export interface ServerDeps {
+  readonly view: NodeView;
+  readonly metrics: KubeletMetrics;
+  readonly http: HttpServers;
+  readonly files: Files;
+  readonly logFiles: LogFiles;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface KubeletServer extends AsyncDisposable {
+  /** Resolves with the main port's address when it is open, with undefined when it is off. Rejects when it can't be opened: the kubelet ends with code 1. */
+  readonly main: Promise<string | undefined>;
+  /** Resolves with the health port's address when it is open; tried again every 5 s while it is taken. */
+  readonly health: Promise<string | undefined>;
+}
+
+const RETRY = seconds(5);
+const MAX_CA = 4 * 1024 * 1024;
+
+/**
+ * Opens the health port and the local socket, then, without waiting for it, the main port: its key may have to be made first.
+ * @throws KubeletError `start-refused` for access rules that can't be kept, or when another kubelet serves the local socket
+ */
+export async function openServer(
+  options: ServerOptions,
+  deps: ServerDeps,
+  signal: AbortSignal,
+): Promise<KubeletServer> {
+  const access = planAccess(options.access);
+  await using opened = new AsyncDisposableStack();
+  const stop = new AbortController();
+  const scope = AbortSignal.any([signal, stop.signal]);
+  let clientCas: readonly X509Certificate[] = [];
+  const answerDeps: AnswerDeps = {
+    view: deps.view,
+    metrics: deps.metrics,
+    files: deps.logFiles,
+    clock: deps.clock,
+    access,
+    routes: options.routes,
+    splitStreams: options.splitStreams,
+    clientCas: () => clientCas,
+  };
+  const handler: HttpHandler = (request, until) => answer(request, answerDeps, until);
+  const health = quiet(openHealth(options.health, deps, scope), scope);
+  opened.use(await deps.http.local(options.socketPath, handler));
+  const onlyHealth = access.kind === "health-only";
+  const address = options.main && onlyHealth ? { ...options.main, host: "127.0.0.1" } : options.main;
+  const main = quiet(
+    openMain({ ...options, main: address }, { ...deps, handler, trust: (cas) => (clientCas = cas) }, scope),
+    scope,
+  );
+  const close = opened.move();
+  return {
+    main: main.then((listener) => listener?.address),
+    health: health.then((listener) => listener?.address),
+    async [Symbol.asyncDispose]() {
+      stop.abort(new DOMException("The server closes", "AbortError"));
+      for (const listener of await Promise.allSettled([main, health])) {
+        if (listener.status === "fulfilled") await listener.value?.[Symbol.asyncDispose]();
+      }
+      await close.disposeAsync();
+    },
+  };
+}
+
+/** Being closed while still opening is no failure. A rejection is kept for whoever asks. */
+function quiet<T>(opening: Promise<T | undefined>, scope: AbortSignal): Promise<T | undefined> {
+  const kept = opening.catch((error: unknown) => {
+    if (scope.aborted) return undefined;
+    throw error;
+  });
+  kept.catch(() => {});
+  return kept;
+}
+
+async function openHealth(
+  at: TcpAddress | undefined,
+  deps: ServerDeps,
+  signal: AbortSignal,
+): Promise<HttpListener | undefined> {
+  if (at === undefined) return undefined;
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      return await deps.http.plain(at, healthHandler(deps));
+    } catch (error) {
+      deps.log.error("Failed to open the health port, trying again in 5 s", { err: messageOf(error) });
+    }
+    await deps.clock.sleep(RETRY, signal);
+  }
+}
+
+/** The process is alive, no more: never the state of the sync loop. */
+const healthHandler =
+  ({ view }: ServerDeps): HttpHandler =>
+  async ({ path }) => {
+    const ping = view.healthChecks.find(({ name }) => name === "ping") ?? { name: "ping", problem: () => undefined };
+    return path === "/healthz" || path === "/healthz/ping" ? oneHealthReply(ping) : text(404, "404 page not found\n");
+  };
+
+type MainDeps = ServerDeps & {
+  readonly handler: HttpHandler;
+  readonly trust: (cas: readonly X509Certificate[]) => void;
+};
+
+async function openMain(
+  options: ServerOptions,
+  deps: MainDeps,
+  signal: AbortSignal,
+): Promise<HttpListener | undefined> {
+  if (options.main === undefined) return undefined;
+  const caFile = options.access.clientCaFile;
+  const [pair, clientCa] = await Promise.all([
+    loadServingPair(options.pair, deps),
+    caFile === "" ? undefined : loadClientCa(caFile, deps),
+  ]);
+  let settings: TlsSettings = {
+    pair,
+    clientCa,
+    minVersion: tlsVersion(options.tls.minVersion),
+    ciphers: opensslCiphers(options.tls.cipherSuites),
+    curves: opensslGroups(options.tls.curves),
+  };
+  signal.throwIfAborted();
+  const listener = await deps.http.tls(options.main, settings, deps.handler);
+  deps.log.info("Serving", { address: listener.address });
+  const update = (change: Partial<TlsSettings>) => {
+    settings = { ...settings, ...change };
+    listener.update(settings);
+  };
+  const watching = [
+    follow(pairPaths(options.pair).cert, () => reloadPair(options, update, () => settings, deps), deps, signal),
+  ];
+  if (caFile !== "") watching.push(follow(caFile, () => reloadCa(caFile, update, () => settings, deps), deps, signal));
+  return closing(listener, watching);
+}
+
+const closing = (listener: TlsListener, watching: readonly Promise<void>[]): HttpListener => ({
+  address: listener.address,
+  async [Symbol.asyncDispose]() {
+    await Promise.all(watching);
+    await listener[Symbol.asyncDispose]();
+  },
+});
+
+/** Runs `reload` after each change of `path`. What can't be read is said once per change; the last good value stays. */
+async function follow(
+  path: string,
+  reload: () => Promise<void>,
+  { files, log }: ServerDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    for await (const _ of files.watch(path, signal)) {
+      await reload().catch((error: unknown) =>
+        log.error("Failed to reload file, keeping the last one", { path, err: messageOf(error) }),
+      );
+    }
+  } catch (error) {
+    if (!signal.aborted) log.error("Failed to watch file, changes of it are not seen", { path, err: messageOf(error) });
+  }
+}
+
+type Update = (change: Partial<TlsSettings>) => void;
+
+async function reloadPair(
+  { pair }: ServerOptions,
+  update: Update,
+  settings: () => TlsSettings,
+  { files, log }: ServerDeps,
+): Promise<void> {
+  const paths = pairPaths(pair);
+  const [cert, key] = await Promise.all([readPem(files, paths.cert), readPem(files, paths.key)]);
+  const now = settings().pair;
+  if (cert === undefined || key === undefined || (cert === now.cert && key === now.key)) return;
+  update({ pair: { cert, key } });
+  log.info("Serving certificate reloaded", { path: paths.cert });
+}
+
+async function reloadCa(path: string, update: Update, settings: () => TlsSettings, deps: MainDeps): Promise<void> {
+  const before = settings().clientCa;
+  const clientCa = await loadClientCa(path, deps, before);
+  if (clientCa === before) return;
+  update({ clientCa });
+  deps.log.info("Client CA reloaded", { path });
+}
+
+/** Reads the bundle and trusts it from now on, unless it is the same as `before`. */
+async function loadClientCa(path: string, { files, trust }: MainDeps, before?: string): Promise<string> {
+  const content = await files.read(path, MAX_CA);
+  const refuse = (why: string): KubeletError =>
+    new KubeletError(`Cannot read client CA file ${path} (authentication.x509.clientCAFile): ${why}`, {
+      code: "start-refused",
+      what: path,
+    });
+  if (content === undefined) throw refuse("there is no such file");
+  const pem = Buffer.from(content).toString("utf8");
+  if (pem === before) return pem;
+  try {
+    trust(parseBundle(pem));
+  } catch (error) {
+    throw refuse(messageOf(error));
+  }
+  return pem;
+}

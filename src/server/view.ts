@@ -1,0 +1,64 @@
+import type { Problem } from "../base/fault.ts";
+import type { EffectiveRow } from "../config/index.ts";
+import type { Pod } from "../model/kubernetes.ts";
+
+/** What the server and the verbs see of the node. Everything is a snapshot; nothing here changes the node. */
+export interface NodeView {
+  readonly nodeName: string;
+  /** Whole v1.Pod values with their newest status. */
+  pods(): readonly Pod[];
+  /** Pods rebuilt from what the runtime says now. */
+  runningPods(signal: AbortSignal): Promise<readonly Pod[]>;
+  /** Manifests that are there and can't be pods. */
+  rejectedManifests(): readonly RejectedManifest[];
+  /** Recent events, oldest first; of one pod when its uid is given. */
+  events(podUid?: string): readonly SeenEvent[];
+  /** What happened to a pod and what it waits for, oldest first. */
+  timeline(podUid: string): readonly TimelineEntry[];
+  /** The KubeletConfiguration in effect, as v1beta1 JSON. */
+  config(): object;
+  /** Each option, its value and where it came from. */
+  effectiveConfig(): readonly EffectiveRow[];
+  /** The log of a container by its CRI id (no `containerd://`); undefined: this node doesn't know it. */
+  containerLog(containerId: string): ContainerLog | undefined;
+  readonly healthChecks: readonly HealthCheck[];
+}
+
+export interface RejectedManifest {
+  /** Path or URL. */
+  readonly source: string;
+  readonly message: string;
+  readonly problems: readonly Problem[];
+}
+
+export interface SeenEvent {
+  readonly type: "Normal" | "Warning";
+  readonly reason: string;
+  readonly message: string;
+  /** `pod default/web-node`, `node n1`, `manifest /etc/…` */
+  readonly about: string;
+  readonly podUid: string | undefined;
+  readonly fieldPath: string | undefined;
+  /** RFC 3339. */
+  readonly firstAt: string;
+  readonly lastAt: string;
+  readonly count: number;
+}
+
+export interface TimelineEntry {
+  /** RFC 3339. */
+  readonly at: string;
+  readonly text: string;
+}
+
+export interface ContainerLog {
+  readonly path: string;
+  readonly running: () => boolean;
+}
+
+export interface HealthCheck {
+  /** `ping`, `log`, `syncloop` */
+  readonly name: string;
+  /** Why it fails; undefined: all is well. Must not wait. */
+  readonly problem: () => string | undefined;
+}

@@ -1,0 +1,54 @@
+import "reflect-metadata";
+import { webcrypto } from "node:crypto";
+import * as x509 from "@peculiar/x509";
+
+const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+const DAY_MS = 24 * 3600 * 1000;
+x509.cryptoProvider.set(webcrypto as Crypto);
+
+export interface Issued {
+  readonly certificate: x509.X509Certificate;
+  readonly keys: CryptoKeyPair;
+  /** PEM. */
+  readonly cert: string;
+  readonly key: string;
+}
+type CryptoKeyPair = Awaited<ReturnType<typeof makeKeys>>;
+
+export interface Wish {
+  readonly commonName: string;
+  readonly organizations?: readonly string[];
+  readonly ca?: boolean;
+  readonly usage?: "client" | "server";
+  readonly from?: Date;
+  readonly to?: Date;
+  readonly dns?: string;
+  /** Absent: signed by itself. */
+  readonly by?: Issued;
+}
+
+/** Makes real certificates for tests. */
+export async function issue(wish: Wish): Promise<Issued> {
+  const keys = await makeKeys();
+  const subject = [{ CN: [wish.commonName] }, ...(wish.organizations ?? []).map((name) => ({ O: [name] }))];
+  const usage = wish.usage === "server" ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth;
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: Buffer.from(webcrypto.getRandomValues(new Uint8Array(8))).toString("hex"),
+    subject,
+    issuer: wish.by?.certificate.subjectName ?? subject,
+    publicKey: keys.publicKey,
+    signingKey: wish.by?.keys.privateKey ?? keys.privateKey,
+    signingAlgorithm: ALGORITHM,
+    notBefore: wish.from ?? new Date(Date.now() - DAY_MS),
+    notAfter: wish.to ?? new Date(Date.now() + DAY_MS),
+    extensions: [
+      new x509.BasicConstraintsExtension(wish.ca ?? false, undefined, true),
+      ...(wish.ca ? [] : [new x509.ExtendedKeyUsageExtension([usage])]),
+      ...(wish.dns === undefined ? [] : [new x509.SubjectAlternativeNameExtension([{ type: "dns", value: wish.dns }])]),
+    ],
+  });
+  const key = x509.PemConverter.encode(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey), "PRIVATE KEY");
+  return { certificate, keys, cert: `${certificate.toString("pem")}\n`, key: `${key}\n` };
+}
+
+const makeKeys = () => webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
