@@ -1,0 +1,89 @@
+import type { Problem } from "../base/fault.ts";
+import { isFault } from "../base/fault.ts";
+import { decodePod, decodePodList } from "../model/decode.ts";
+import type { Pod } from "../model/kubernetes.ts";
+import { uidOf } from "../model/pod.ts";
+import { manifestText, parseYamlDocument } from "../model/yaml.ts";
+import type { Origin } from "./static-pod.ts";
+import { staticPod } from "./static-pod.ts";
+import type { ManifestWarning } from "./update.ts";
+
+/** What a manifest's text means. */
+export type Manifest =
+  | { readonly kind: "pods"; readonly pods: readonly Pod[]; readonly warnings: readonly ManifestWarning[] }
+  | {
+      readonly kind: "invalid";
+      readonly name?: string;
+      readonly namespace?: string;
+      readonly problems: readonly Problem[];
+    };
+
+/** A file holds one Pod; a URL may also give a PodList, which is taken whole or not at all. Never throws for what the content is. */
+export async function readManifest(content: Uint8Array, origin: Origin): Promise<Manifest> {
+  try {
+    const document = await parseYamlDocument(manifestText(content, origin.where), origin.where);
+    const pods = podsOf(document.value, origin);
+    return document.ignoredDocuments === 0 ? pods : withWarning(pods, origin, document.ignoredDocuments);
+  } catch (error) {
+    if (isFault(error, "manifest-invalid")) return { kind: "invalid", problems: error.fault.problems };
+    throw error;
+  }
+}
+
+function podsOf(value: unknown, origin: Origin): Manifest {
+  if (origin.source === "http" && kindOf(value) === "PodList") return podsOfList(value, origin);
+  const decoded = decodePod(value);
+  if (decoded.kind === "invalid") return { kind: "invalid", ...identityOf(value), problems: decoded.problems };
+  const read = staticPod(decoded.value, origin);
+  if (read.kind === "invalid") return { kind: "invalid", ...identityOf(value), problems: read.problems };
+  const problems = [...decoded.unknownFields, ...read.warnings];
+  const warnings = problems.length === 0 ? [] : [{ where: origin.where, uid: uidOf(read.pod), problems }];
+  return { kind: "pods", pods: [read.pod], warnings };
+}
+
+function podsOfList(value: unknown, origin: Origin): Manifest {
+  const list = decodePodList(value);
+  if (list.kind === "invalid") return { kind: "invalid", problems: list.problems };
+  const pods: Pod[] = [];
+  const warnings: ManifestWarning[] = [];
+  const problems: Problem[] = [];
+  for (const [index, decoded] of list.value.entries()) {
+    const read = staticPod(decoded, origin);
+    const prefix = `items[${index}].`;
+    if (read.kind === "invalid")
+      problems.push(...read.problems.map((problem) => ({ ...problem, field: `${prefix}${problem.field}` })));
+    else {
+      pods.push(read.pod);
+      const own = list.unknownFields.filter(({ field }) => field.startsWith(prefix));
+      const all = [...own, ...read.warnings];
+      if (all.length > 0) warnings.push({ where: origin.where, uid: uidOf(read.pod), problems: all });
+    }
+  }
+  return problems.length > 0 ? { kind: "invalid", problems } : { kind: "pods", pods, warnings };
+}
+
+function withWarning(manifest: Manifest, origin: Origin, ignored: number): Manifest {
+  const [first] = manifest.kind === "pods" ? manifest.pods : [];
+  if (manifest.kind !== "pods" || !first) return manifest;
+  const problem = {
+    field: "",
+    message: `has ${ignored} more documents, which are not read: put each pod in a file of its own`,
+  };
+  return {
+    ...manifest,
+    warnings: [...manifest.warnings, { where: origin.where, uid: uidOf(first), problems: [problem] }],
+  };
+}
+
+/** Whose manifest it was meant to be, as far as that can be read. */
+function identityOf(value: unknown): { readonly name?: string; readonly namespace?: string } {
+  const metadata = memberOf(value, "metadata");
+  const name = memberOf(metadata, "name");
+  const namespace = memberOf(metadata, "namespace");
+  return { ...(typeof name === "string" && { name }), ...(typeof namespace === "string" && { namespace }) };
+}
+
+const kindOf = (value: unknown): unknown => memberOf(value, "kind");
+
+const memberOf = (value: unknown, field: string): unknown =>
+  typeof value === "object" && value !== null ? (value as { readonly [field: string]: unknown })[field] : undefined;

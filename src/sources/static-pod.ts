@@ -1,0 +1,128 @@
+import type { Problem } from "../base/fault.ts";
+import { apiReferences } from "../model/api-references.ts";
+import { defaultPod } from "../model/defaults.ts";
+import { fnv128 } from "../model/fnv128.ts";
+import type { Pod, Toleration } from "../model/kubernetes.ts";
+import { ANNOTATION_CONFIG_HASH, ANNOTATION_CONFIG_SEEN, ANNOTATION_CONFIG_SOURCE } from "../model/names.ts";
+import { validatePod } from "../model/validate.ts";
+import type { StaticSource } from "./update.ts";
+
+/** Where a manifest comes from. */
+export interface Origin {
+  readonly source: StaticSource;
+  /** Path of the file, or the URL. */
+  readonly where: string;
+  readonly nodeName: string;
+  /** When the manifest was first seen. */
+  readonly seen: Date;
+}
+
+export type StaticPod =
+  | { readonly kind: "pod"; readonly pod: Pod; readonly warnings: readonly Problem[] }
+  | { readonly kind: "invalid"; readonly problems: readonly Problem[] };
+
+const NO_EXECUTE: Toleration = { operator: "Exists", effect: "NoExecute" };
+/** Priority of `system-node-critical`. */
+const NODE_CRITICAL_PRIORITY = 2_000_001_000;
+const OWN_UID = /^[A-Za-z0-9][-A-Za-z0-9]{0,127}$/;
+const utf8 = new TextEncoder();
+
+/** The pod that this node runs for a decoded manifest: named after the node, defaulted, valid, and free of the API. */
+export function staticPod(decoded: Pod, origin: Origin): StaticPod {
+  if (!decoded.metadata?.name)
+    return { kind: "invalid", problems: [{ field: "metadata.name", message: "is required" }] };
+  const pod = stamp(decoded, origin);
+  const problems = [...uidProblems(decoded), ...validatePod(pod), ...apiReferences(pod)];
+  if (problems.length > 0) return { kind: "invalid", problems };
+  return { kind: "pod", pod, warnings: priorityWarnings(pod) };
+}
+
+/** Directories and log paths are made of the UID. */
+function uidProblems({ metadata }: Pod): readonly Problem[] {
+  if (!metadata?.uid || OWN_UID.test(metadata.uid)) return [];
+  return [
+    { field: "metadata.uid", message: 'must be at most 128 letters, digits and "-": leave it out to have one made' },
+  ];
+}
+
+/** Pure: the same manifest at the same place has the same UID for ever, so a restart of the kubelet restarts no pod. */
+function stamp(decoded: Pod, origin: Origin): Pod {
+  const metadata = decoded.metadata ?? {};
+  const uid = metadata.uid || contentUid(decoded, origin);
+  const pod = defaultPod(decoded);
+  return {
+    ...pod,
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      ...metadata,
+      uid,
+      name: `${metadata.name ?? ""}-${origin.nodeName.toLowerCase()}`,
+      namespace: metadata.namespace || "default",
+      annotations: {
+        ...metadata.annotations,
+        [ANNOTATION_CONFIG_HASH]: uid,
+        [ANNOTATION_CONFIG_SOURCE]: origin.source,
+        [ANNOTATION_CONFIG_SEEN]: origin.seen.toISOString(),
+      },
+    },
+    spec: {
+      ...pod.spec,
+      containers: pod.spec?.containers ?? [],
+      nodeName: origin.nodeName,
+      // Pods of files outlive trouble of the node; upstream gives those of URLs no such promise.
+      ...(origin.source === "file" && { tolerations: withToleration(pod.spec?.tolerations ?? [], NO_EXECUTE) }),
+    },
+    status: { phase: "Pending" },
+  };
+}
+
+/**
+ * Digest of what the manifest says (before defaults: a new default must not restart pods) and where. As upstream, a file's UID also
+ * depends on the node, a URL's does not; the digits differ from upstream's, which digests Go's memory layout.
+ */
+function contentUid(decoded: Pod, { source, where, nodeName }: Origin): string {
+  const place = source === "file" ? `host:${nodeName}file:${where}` : `url:${where}`;
+  return fnv128(utf8.encode(`${canonicalJson(decoded)}${place}`));
+}
+
+/** JSON with sorted keys: the same for two texts that mean the same. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, member: unknown) =>
+    typeof member === "object" && member !== null && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  );
+}
+
+function withToleration(tolerations: readonly Toleration[], added: Toleration): readonly Toleration[] {
+  const same = (given: Toleration) =>
+    (given.key ?? "") === "" &&
+    (given.value ?? "") === "" &&
+    given.operator === added.operator &&
+    given.effect === added.effect;
+  return tolerations.some(same) ? tolerations.map((given) => (same(given) ? added : given)) : [...tolerations, added];
+}
+
+function priorityWarnings({ spec }: Pod): readonly Problem[] {
+  const className = spec?.priorityClassName ?? "";
+  const priority = spec?.priority;
+  if (priority === undefined)
+    return className === ""
+      ? []
+      : [
+          {
+            field: "spec.priorityClassName",
+            message: "has no effect here without spec.priority, and a mirror pod may be refused",
+          },
+        ];
+  if (className === "")
+    return [{ field: "spec.priority", message: "is set without spec.priorityClassName: a mirror pod may be refused" }];
+  if (priority === NODE_CRITICAL_PRIORITY && className === "system-node-critical") return [];
+  return [
+    {
+      field: "spec.priority",
+      message: `is not that of system-node-critical (${NODE_CRITICAL_PRIORITY}): the mirror pod may be evicted, to no effect`,
+    },
+  ];
+}
