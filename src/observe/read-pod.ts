@@ -40,7 +40,8 @@ export async function readPod(
 /** undefined when nothing of the pod is in the runtime. */
 function snapshotOf(sandboxes: SandboxStatus[], containers: SeenContainer[]): PodSnapshot | undefined {
   sandboxes.sort((a, b) => b.metadata.attempt - a.metadata.attempt || b.createdAt - a.createdAt);
-  containers.sort((a, b) => b.createdAt - a.createdAt || b.attempt - a.attempt);
+  // The attempt first: the wall clock that made `createdAt` may have been set back in between.
+  containers.sort((a, b) => b.attempt - a.attempt || b.createdAt - a.createdAt);
   const newest = sandboxes[0];
   if (newest) {
     const { uid, name, namespace } = newest.metadata;

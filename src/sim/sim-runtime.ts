@@ -55,11 +55,13 @@ export class SimRuntime implements Runtime, Images {
   reopenContainerLog = () => Promise.resolve();
   execSync = () => Promise.resolve({ stdout: new Uint8Array(), stderr: new Uint8Array(), exitCode: 0 });
 
-  runSandbox(config: SandboxConfig): Promise<string> {
-    return this.#call("run-sandbox", "RunPodSandbox", () => {
+  async runSandbox(config: SandboxConfig): Promise<string> {
+    const sandbox = await this.#call("run-sandbox", "RunPodSandbox", () => {
       this.#judge.onRunSandbox(config);
-      return this.#world.addSandbox(config).id;
+      return this.#world.addSandbox(config);
     });
+    sandbox.answerLost = false;
+    return sandbox.id;
   }
 
   stopSandbox(id: string): Promise<void> {
@@ -237,6 +239,7 @@ export class SimRuntime implements Runtime, Images {
 
   /** One call: waits, takes effect, waits again. Faults strike before the effect (it failed) or after it (the caller does not learn). */
   async #call<T>(span: keyof typeof SPANS, name: string, effect: () => T): Promise<T> {
+    if (this.#life.aborted) return new Promise<never>(() => {});
     const { time, chance } = this.#world;
     const [low, high] = SPANS[span];
     const total = chance.between(low, high);

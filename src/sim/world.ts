@@ -33,6 +33,8 @@ export interface SimSandbox {
   state: SandboxStatus["state"];
   /** Held from CNI ADD until CNI DEL. */
   ip: string | undefined;
+  /** Whoever made it did not learn its id. */
+  answerLost: boolean;
 }
 
 export type WorldEvent = {
@@ -89,6 +91,7 @@ export class World {
       createdAt: this.time.wall(),
       state: "ready",
       ip: config.security.namespaces.network === "node" ? undefined : `10.0.${this.#ips >> 8}.${this.#ips++ & 255}`,
+      answerLost: true,
     };
     if (sandbox.ip) this.adds++;
     this.sandboxes.set(sandbox.id, sandbox);

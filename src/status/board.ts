@@ -42,7 +42,6 @@ export interface BoardDeps {
   readonly runtimeName: () => string;
   /** Lines of a log file's end, as text without stamps. */
   readonly logTail: (file: Uint8Array, lines: number) => string;
-  readonly onChange: (uid: string) => void;
 }
 
 /** The only writer of pod status: newest status by UID, computed when a worker reports. */
@@ -91,7 +90,6 @@ export class StatusBoard {
     this.#posted.delete(uid);
     this.#messages.delete(uid);
     this.#latest.delete(uid);
-    this.#deps.onChange(uid);
   }
 
   #repost(report: PodReport, pod: Pod, messages: Map<string, string>): void {
@@ -120,7 +118,6 @@ export class StatusBoard {
       now: this.#deps.clock.wall(),
     });
     this.#posted.set(uid, { pod, status, doing });
-    this.#deps.onChange(uid);
   }
 
   async #read(

@@ -1,0 +1,248 @@
+import type { NodeShape } from "../admission/index.ts";
+import { type BackoffCurve, backoffCurve } from "../base/backoff.ts";
+import { messageOf } from "../base/fault.ts";
+import type { Log } from "../base/log.ts";
+import { type Millis, seconds } from "../base/units.ts";
+import { fieldsWithoutEffect, unsupportedFields } from "../containers/index.ts";
+import { ImageDesk, type PullOptions } from "../images/index.ts";
+import {
+  complainOf,
+  type ExecuteDeps,
+  execute,
+  Pods,
+  removeDeadLinks,
+  uidsOnDisk,
+  type WorkerDeps,
+  workPod,
+} from "../lifecycle/index.ts";
+import type { Container, Pod } from "../model/kubernetes.ts";
+import { ANNOTATION_CONFIG_SOURCE, ANNOTATION_POD_GRACE } from "../model/names.ts";
+import { uidOf } from "../model/pod.ts";
+import type { PodSnapshot } from "../model/runtime.ts";
+import { podSubject } from "../model/subject.ts";
+import { type CountedEvent, EventLog } from "../node/index.ts";
+import { Observer } from "../observe/index.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Files } from "../ports/files.ts";
+import type { Random } from "../ports/random.ts";
+import type { Images, Runtime } from "../ports/runtime.ts";
+import type { RejectedManifest, SourceUpdate } from "../sources/index.ts";
+import { type Posted, StatusBoard } from "../status/index.ts";
+import type { ConfigDeps, NodeSettings } from "./configs.ts";
+import { createConfigs } from "./configs.ts";
+import { Wanted } from "./wanted.ts";
+
+export interface CoreSettings extends NodeSettings {
+  /** Names of the sources that `sources` will tell of. */
+  readonly sources: readonly string[];
+  readonly containerLogsDir: string;
+  readonly crashBackoffMax: Millis;
+  readonly pulls: PullOptions;
+  readonly shape: NodeShape;
+  readonly runtimeName: string;
+}
+
+export interface CoreDeps extends Pick<ConfigDeps, "nodeDns" | "sandboxResources" | "containerResources" | "subPath"> {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly runtime: Runtime;
+  readonly imageService: Images;
+  readonly files: Files;
+  readonly cgroups: ExecuteDeps["cgroups"] & { list(): Promise<readonly string[]>; parentOf(pod: Pod): string };
+  readonly volumes: ExecuteDeps["volumes"];
+  readonly readCredentials: ConstructorParameters<typeof ImageDesk>[1]["readCredentials"];
+  readonly logTail: (file: Uint8Array, lines: number) => string;
+  readonly sources: AsyncIterable<SourceUpdate>;
+  readonly onEvent?: (event: CountedEvent) => void;
+}
+
+/** The heart of the node, wired from doors: what runs in production and in the simulator alike. */
+export interface Core {
+  readonly events: EventLog;
+  posted(): readonly Posted[];
+  snapshot(uid: string): PodSnapshot | undefined;
+  rejectedManifests(): readonly RejectedManifest[];
+  /** Runs until the signal aborts; rejects with its reason, or with a bug. */
+  run(): Promise<never>;
+}
+
+const CRASH_BASE = seconds(10);
+const CRASH_FORGET = seconds(600);
+
+export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSignal): Core {
+  const { clock, random, log, files } = deps;
+  const events = new EventLog(clock, log, deps.onEvent);
+  const bug = Promise.withResolvers<never>();
+  bug.promise.catch(() => {});
+
+  const observer = new Observer({
+    runtime: deps.runtime,
+    clock,
+    log,
+    onChange: (uid) => pods.ring(uid),
+    onResync: () => pods.ringAll(),
+  });
+  const see = (uid: string) => observer.snapshot(uid);
+  const desk = new ImageDesk(settings.pulls, {
+    images: deps.imageService,
+    clock,
+    random,
+    events,
+    log,
+    readCredentials: deps.readCredentials,
+  });
+  const board = new StatusBoard({
+    clock,
+    files,
+    rootDir: settings.rootDir,
+    podLogsDir: settings.podLogsDir,
+    nodeIps: () => settings.nodeIps,
+    runtimeName: () => settings.runtimeName,
+    logTail: deps.logTail,
+  });
+  const configs = createConfigs({ ...deps, events, settings, cgroupParent: (pod) => deps.cgroups.parentOf(pod) });
+  const image = (uid: string, container: Container, attempt: number) => desk.state(uid, container, attempt);
+
+  const executeDeps: ExecuteDeps = {
+    ...deps,
+    events,
+    desk,
+    see,
+    image,
+    rootDir: settings.rootDir,
+    podLogsDir: settings.podLogsDir,
+    containerLogsDir: settings.containerLogsDir,
+    know: (id, uid) => observer.know(id, uid),
+    sandboxConfig: configs.sandbox,
+    containerConfig: configs.container,
+    dropImage: (uid, container) => desk.drop(uid, container),
+    startRetry: () => seconds(10 * (1 + random.fraction() / 2)),
+    // RuntimeClass objects live in the API: without one every pod runs on the runtime's default.
+    runtimeHandler: () => "",
+  };
+  const crashBackoff: BackoffCurve = backoffCurve(CRASH_BASE, settings.crashBackoffMax, CRASH_FORGET);
+  const workerDeps: WorkerDeps = {
+    clock,
+    random,
+    log,
+    crashBackoff,
+    see,
+    image,
+    execute: (step, mailbox, memory, life) => execute(step, mailbox, memory, executeDeps, life),
+    refresh: (uid, life) => observer.refresh(uid, life),
+    report: (report) => board.report(report),
+    complain: (uid, pod, step, error) => complainOf(uid, pod, step, error, { events, log, random }),
+  };
+  const pods: Pods = new Pods(
+    {
+      log,
+      work: (mailbox, life) => workPod(mailbox, workerDeps, life),
+      onGone: (uid) => board.forget(uid),
+      onBug: bug.reject,
+      orphanGrace: (uid) => graceFromAnnotations(see(uid)),
+    },
+    signal,
+  );
+  const wanted = new Wanted(settings.sources, settings.shape, unsupportedFields);
+
+  function take(update: SourceUpdate): void {
+    for (const manifest of update.rejected) tellRejected(manifest, events);
+    for (const { uid, where, problems } of update.warnings) tellWarning(uid, where, problems, update, events);
+    const { decided, dropped } = wanted.update(update, {
+      isRunning: (uid) => see(uid) !== undefined,
+      hasEnded: (uid) => isTerminal(board.get(uid)),
+    });
+    for (const uid of dropped) board.forget(uid);
+    for (const { pod, admission } of decided) {
+      const about = podSubject(pod);
+      if (admission.kind === "rejected") {
+        events.record({ type: "Warning", reason: admission.reason, message: admission.message, about });
+        board.reject(pod, admission.reason, admission.message);
+      } else {
+        for (const { field, message } of fieldsWithoutEffect(pod)) {
+          events.record({ type: "Warning", reason: "FieldHasNoEffect", message: `${field} ${message}`, about });
+        }
+      }
+    }
+    pods.want(wanted.admitted);
+  }
+
+  /** What is on the node and nobody wants goes; once, when every source has spoken. Later removals are the workers' own. */
+  async function removeForgotten(): Promise<void> {
+    const everything = new Set([...observer.uids(), ...(await uidsOnDisk({ ...deps, ...settings }))]);
+    const { incomplete } = wanted;
+    const mayBeWanted = (uid: string) => {
+      const source = see(uid)?.sandboxes[0]?.annotations[ANNOTATION_CONFIG_SOURCE];
+      return incomplete.size > 0 && (source === undefined || incomplete.has(source));
+    };
+    pods.stopOrphans([...everything].filter((uid) => !mayBeWanted(uid)));
+    await removeDeadLinks({ ...deps, ...settings });
+  }
+
+  async function readSources(): Promise<never> {
+    let swept = false;
+    for await (const update of deps.sources) {
+      await observer.synced;
+      take(update);
+      // A source that could not tell all its pods holds its part of the sweep back until it can.
+      if (wanted.allSeen && (!swept || wanted.incomplete.size > 0)) {
+        swept = wanted.incomplete.size === 0;
+        await removeForgotten().catch((error) => {
+          signal.throwIfAborted();
+          swept = false;
+          log.error("Cannot remove what pods left behind, will try again", { err: messageOf(error) });
+        });
+      }
+    }
+    // Without any source there is nothing to run; what an earlier kubelet ran is left alone.
+    return new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  }
+
+  return {
+    events,
+    posted: () => board.all(),
+    snapshot: see,
+    rejectedManifests: () => wanted.rejectedManifests,
+    async run() {
+      try {
+        return await Promise.race([bug.promise, observer.run(signal), readSources()]);
+      } finally {
+        desk.close();
+        if (signal.aborted) await pods.settled();
+      }
+    },
+  };
+}
+
+const isTerminal = (posted: Posted | undefined): boolean =>
+  posted?.status.phase === "Succeeded" || posted?.status.phase === "Failed";
+
+/** Grace in milliseconds that a pod's containers carry from when their spec was known. */
+function graceFromAnnotations(seen: PodSnapshot | undefined): number | undefined {
+  const texts = (seen?.containers ?? []).map(({ annotations }) => annotations[ANNOTATION_POD_GRACE]);
+  const graces = texts.map((text) => Number(text ?? Number.NaN)).filter((grace) => grace >= 0 && grace < 86_400);
+  return graces.length > 0 ? Math.max(...graces) * 1000 : undefined;
+}
+
+function tellRejected({ where, problems, keptPrevious }: RejectedManifest, events: EventLog): void {
+  const texts = problems.map(({ field, message }) => (field ? `${field}: ${message}` : message));
+  const kept = keptPrevious ? " (the pod of its last good version keeps running)" : "";
+  const message = `Manifest ${where} is not used${kept}: ${texts.join("; ")}`;
+  events.record({ type: "Warning", reason: "FailedValidation", message, about: { kind: "manifest", source: where } });
+}
+
+function tellWarning(
+  uid: string,
+  where: string,
+  problems: readonly { readonly field: string; readonly message: string }[],
+  update: SourceUpdate,
+  events: EventLog,
+): void {
+  const pod = update.pods.find((candidate) => uidOf(candidate) === uid);
+  if (!pod) return;
+  for (const { field, message } of problems) {
+    const text = `${where}: ${field}: ${message}`;
+    events.record({ type: "Warning", reason: "UnknownField", message: text, about: podSubject(pod) });
+  }
+}

@@ -1,0 +1,93 @@
+import { containerHash } from "../model/container-hash.ts";
+import type { Pod } from "../model/kubernetes.ts";
+import { ANNOTATION_CONTAINER_HASH } from "../model/names.ts";
+import { containersOf, gracePeriodOf, initContainersOf, isSidecar } from "../model/pod.ts";
+import { mayRestart } from "../model/restart.ts";
+import type { SandboxConfig } from "../model/runtime.ts";
+import type { Judge } from "./sim-runtime.ts";
+import type { SimContainer, SimSandbox, World } from "./world.ts";
+
+/** What is wanted of the node, as the scenario knows it: UID -> newest spec, and every spec that ever was. */
+export interface Wishes {
+  readonly wanted: ReadonlyMap<string, Pod>;
+  readonly known: ReadonlyMap<string, Pod>;
+}
+
+/**
+ * Every call that changes something must have a cause that can be seen in the world at that moment:
+ * I2 nothing is stopped without one, I6 the grace is the pod's, I10 what ended never starts again.
+ */
+export function rulesFor(world: World, wishes: Wishes): Judge {
+  const isWanted = (uid: string) => wishes.wanted.has(uid);
+  return {
+    onRunSandbox({ metadata }: SandboxConfig) {
+      const ready = [...world.sandboxes.values()].filter(
+        ({ state, config }) => state === "ready" && config.metadata.uid === metadata.uid,
+      );
+      // A call whose answer was lost may leave one behind; it must be found before the next is made.
+      if (ready.length > 0 && !ready.some(({ answerLost }) => answerLost)) {
+        world.violate(`I1 sandbox ${metadata.attempt} of pod ${metadata.uid} is made beside a ready one`);
+      }
+      if (hasEnded(world, wishes, metadata.uid)) world.violate(`I10 pod ${metadata.uid} ended and gets a new sandbox`);
+    },
+    onStopSandbox({ state, config }: SimSandbox) {
+      const { uid } = config.metadata;
+      if (state !== "ready" || !isWanted(uid) || hasEnded(world, wishes, uid)) return;
+      const ready = [...world.sandboxes.values()].filter(
+        (other) => other.state === "ready" && other.config.metadata.uid === uid,
+      );
+      if (ready.length < 2) world.violate(`I2 the only sandbox of pod ${uid} is stopped without a cause`);
+    },
+    onStart(container: SimContainer) {
+      const { uid, config } = container;
+      if (hasEnded(world, wishes, uid, container))
+        world.violate(`I10 container ${config.name} of pod ${uid}, which ended, starts again`);
+    },
+    onStop(container: SimContainer, graceMs: number) {
+      const { uid, config, sandboxId } = container;
+      const pod = wishes.known.get(uid);
+      if (container.state !== "running" || !pod) return;
+      const due = Math.max(2_000, gracePeriodOf(pod));
+      const sidecar = initContainersOf(pod).some((spec) => spec.name === config.name && isSidecar(spec));
+      if (graceMs > due || (graceMs < due && !sidecar)) {
+        world.violate(`I6 container ${config.name} of pod ${uid} is stopped with ${graceMs} ms of grace, not ${due}`);
+      }
+      const changed = specHash(wishes, uid, config.name) !== config.annotations[ANNOTATION_CONTAINER_HASH];
+      const broken = world.sandboxes.get(sandboxId)?.state !== "ready" || readySandboxes(world, uid) > 1;
+      if (isWanted(uid) && !changed && !broken && !hasEnded(world, wishes, uid)) {
+        world.violate(`I2 container ${config.name} of pod ${uid} is stopped without a cause`);
+      }
+    },
+  };
+}
+
+const readySandboxes = (world: World, uid: string): number =>
+  [...world.sandboxes.values()].filter(({ state, config }) => state === "ready" && config.metadata.uid === uid).length;
+
+function specHash(wishes: Wishes, uid: string, name: string): string | undefined {
+  const pod = wishes.wanted.get(uid);
+  const spec = pod && [...initContainersOf(pod), ...containersOf(pod)].find((container) => container.name === name);
+  return spec && containerHash(spec);
+}
+
+/** Whether every regular container ended for good, or an init container failed for good. `besides`: the one about to start. */
+export function hasEnded(world: World, wishes: Wishes, uid: string, besides?: SimContainer): boolean {
+  const pod = wishes.known.get(uid);
+  if (!pod) return false;
+  const own = [...world.containers.values()].filter((container) => container.uid === uid && container !== besides);
+  const newest = (name: string) =>
+    own.filter(({ config }) => config.name === name).reduce<SimContainer | undefined>(later, undefined);
+  const overFor = (name: string, restartable: (exitCode: number) => boolean) => {
+    const last = newest(name);
+    return last?.state === "exited" && !restartable(last.exitCode) && !wasReplaced(wishes, last);
+  };
+  return containersOf(pod).every((spec) => overFor(spec.name, (exitCode) => mayRestart(pod, spec, exitCode)));
+}
+
+/** By order of making, not by time: the clock may jump. */
+const later = (a: SimContainer | undefined, b: SimContainer): SimContainer =>
+  a && Number(a.id.slice(1)) > Number(b.id.slice(1)) ? a : b;
+
+/** It was stopped because its definition changed: that is not an end of its own. */
+const wasReplaced = (wishes: Wishes, { uid, config }: SimContainer): boolean =>
+  specHash(wishes, uid, config.name) !== config.annotations[ANNOTATION_CONTAINER_HASH];
