@@ -156,10 +156,8 @@ async function openMain(
 ): Promise<HttpListener | undefined> {
   if (options.main === undefined) return undefined;
   const caFile = options.access.clientCaFile;
-  const [pair, clientCa] = await Promise.all([
-    loadServingPair(options.pair, deps),
-    caFile === "" ? undefined : loadClientCa(caFile, deps),
-  ]);
+  const clientCa = caFile === "" ? undefined : await loadClientCa(caFile, deps);
+  const pair = await loadServingPair(options.pair, deps);
   let settings: TlsSettings = {
     pair,
     clientCa,

@@ -3,7 +3,7 @@ import { KubeletError, messageOf } from "../../base/fault.ts";
 import type { LocalClient } from "../../ports/http-server.ts";
 
 /** Requests over the kubelet's local socket. */
-export function openLocalClient(socketPath: string): LocalClient {
+export function createLocalClient(socketPath: string): LocalClient {
   return {
     async get(path, signal) {
       const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();

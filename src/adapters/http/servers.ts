@@ -11,7 +11,7 @@ import { listenOnSocket } from "./unix-socket.ts";
 const LONGEST_CHAIN = 8;
 
 /** Listeners of this machine. */
-export function openHttpServers(log: Log): HttpServers {
+export function createHttpServers(log: Log): HttpServers {
   return {
     plain: (at, handler) =>
       listenOnPort(

@@ -5,5 +5,6 @@ export { detectHost, type HostFacts } from "./host.ts";
 export { createHttpClient } from "./http-client.ts";
 export { lockRootDirectory, waitForLockFile } from "./lock.ts";
 export { createLog, type LogOptions } from "./log.ts";
+export { createLogFiles } from "./log-files.ts";
 export { createMounts } from "./mounts.ts";
 export { createRandom } from "./random.ts";

@@ -5,8 +5,7 @@ import { Bell } from "../../base/bell.ts";
 import { KubeletError, messageOf } from "../../base/fault.ts";
 import type { LogFile, LogFiles } from "../../ports/log-files.ts";
 
-/** The log files of this machine. */
-export const linuxLogFiles: LogFiles = {
+const linuxLogFiles: LogFiles = {
   async open(path) {
     let handle: FileHandle | undefined;
     try {
@@ -67,6 +66,9 @@ export const linuxLogFiles: LogFiles = {
     }
   },
 };
+
+/** The log files of this machine. */
+export const createLogFiles = (): LogFiles => linuxLogFiles;
 
 class OpenLogFile implements LogFile {
   readonly identity: string;
