@@ -12,7 +12,8 @@ export type Fault =
   | { readonly code: "runtime-timeout"; readonly call: string }
   | { readonly code: "runtime-unimplemented"; readonly call: string }
   | { readonly code: "runtime-not-found"; readonly call: string; readonly id: string }
-  | { readonly code: "runtime-refused"; readonly call: string; readonly status: string }
+  /** `text` is what the runtime itself said: prefixes such as `RegistryUnavailable` are told apart by it. */
+  | { readonly code: "runtime-refused"; readonly call: string; readonly status: string; readonly text?: string }
   | { readonly code: "waiting"; readonly reason: string }
   | { readonly code: "network-not-ready" }
   | { readonly code: "volume-not-mounted"; readonly volume: string }

@@ -13,7 +13,7 @@ export interface RuntimeUnderTest {
   readonly clock: Clock;
   /** An image that is present, with commands that the runtime can run. */
   readonly image: string;
-  /** Runs until it is told to stop, and ends at once then. */
+  /** Runs until it is told to stop, and ends at once then; one process that is not PID 1. */
   readonly forever: readonly string[];
   exitsWith(code: number): readonly string[];
   /** Prints `text` to standard output. */
@@ -289,7 +289,7 @@ function sandbox(under: RuntimeUnderTest, name: string): SandboxConfig {
     overhead: undefined,
     resources: undefined,
     security: {
-      namespaces: { network: "node", pid: "container", ipc: "pod" },
+      namespaces: { network: "node", pid: "pod", ipc: "pod" },
       privileged: false,
       supplementalGroups: [],
       supplementalGroupsPolicy: "Merge",
@@ -319,7 +319,7 @@ function container(under: RuntimeUnderTest, podUid: string, name: string, comman
     tty: false,
     resources: { cpuShares: 2, oomScoreAdj: 500 },
     security: {
-      namespaces: { network: "node", pid: "container", ipc: "pod" },
+      namespaces: { network: "node", pid: "pod", ipc: "pod" },
       privileged: false,
       supplementalGroups: [],
       supplementalGroupsPolicy: "Merge",

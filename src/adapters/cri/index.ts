@@ -1,0 +1,1 @@
+export { type Cri, type CriOptions, connectCri, type RuntimeProfile } from "./connect.ts";

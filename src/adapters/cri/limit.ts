@@ -1,0 +1,49 @@
+/**
+ * How many heavy calls the runtime gets at once. Two cores start fifty pods faster four at a time than fifty at a time, while a runtime
+ * that waits for its network plugin takes many more: so the limit follows latency. Each kind of call has a base, the latency when
+ * little else ran; calls much slower than their base mean that they queue inside the runtime, and the limit goes down. Pure.
+ */
+export interface Limit {
+  /** May have a fraction; whole part counts. */
+  readonly value: number;
+  readonly floor: number;
+  /** Milliseconds by kind of call. */
+  readonly base: { readonly [call: string]: number };
+}
+
+/** One heavy call that came to its end. */
+export interface Sample {
+  readonly call: string;
+  readonly latency: number;
+  /** Calls in flight when it was sent, itself included. */
+  readonly inFlight: number;
+  readonly failed: boolean;
+}
+
+const CEILING = 64;
+/** A call may take this many times its base before the limit shrinks: on n cores, 2n calls each run at half speed and lose nothing. */
+const TOLERANCE = 2;
+/** The limit always tries one more than what was good so far. */
+const HEADROOM = 1;
+const WEIGHT = 0.1;
+/** The base forgets slowly, because a machine and its images change. */
+const FORGET = 0.002;
+
+export function startingLimit(cores: number): Limit {
+  const floor = Math.max(2, cores);
+  return { value: floor * 2, floor, base: {} };
+}
+
+export function adaptLimit(limit: Limit, sample: Sample): Limit {
+  // The latency of a failure tells about the failure.
+  if (sample.failed || !(sample.latency > 0)) return limit;
+  const known = limit.base[sample.call];
+  const base =
+    known === undefined || sample.latency < known ? sample.latency : known + (sample.latency - known) * FORGET;
+  const next = { ...limit, base: { ...limit.base, [sample.call]: base } };
+  // Without a queue, latency says nothing about whether a higher or lower limit would do better.
+  if (sample.inFlight < Math.floor(limit.value)) return next;
+  const ratio = Math.min(1, Math.max(0.5, (base * TOLERANCE) / sample.latency));
+  const goal = limit.value * ratio + HEADROOM;
+  return { ...next, value: Math.min(CEILING, Math.max(limit.floor, limit.value + (goal - limit.value) * WEIGHT)) };
+}
