@@ -21,10 +21,12 @@ export function cgroupsContract(name: string, make: () => Promise<CgroupsUnderTe
 
   it("makes a deep cgroup, twice, and removes its tree, twice", async ({ cgroups, path }) => {
     assert.equal(await cgroups.exists(path), false);
+    assert.notEqual((await cgroups.missingFrom(path)).length, 0);
     await cgroups.create(`${path}/burstable/pod1`);
     await cgroups.create(`${path}/burstable/pod1`);
     await cgroups.create(`${path}/besteffort`);
     assert.equal(await cgroups.exists(path), true);
+    assert.deepEqual(await cgroups.missingFrom(path), []);
     assert.equal(await cgroups.exists(`${path}/burstable/pod1`), true);
     assert.deepEqual(await cgroups.children(path), ["besteffort", "burstable"]);
     await cgroups.destroy(path);

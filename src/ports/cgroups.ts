@@ -21,6 +21,8 @@ export interface Cgroups {
   readonly version: 1 | 2;
   /** Exists in every hierarchy that the kubelet uses. */
   exists(path: string): Promise<boolean>;
+  /** Mount points of the hierarchies where it is missing, sorted; empty where `exists` says yes. For messages. */
+  missingFrom(path: string): Promise<readonly string[]>;
   /** Makes it (and its parents) in every hierarchy; no error when it is there. Does not write values. */
   create(path: string): Promise<void>;
   write(path: string, values: CgroupValues): Promise<void>;

@@ -25,6 +25,7 @@ export function createCgroups({ version, root }: CgroupsOptions): Cgroups {
   return {
     version,
     exists: (path) => doing("look for cgroup", path, () => exists(version, trees, checked(path))),
+    missingFrom: (path) => doing("look for cgroup", path, () => missingFrom(version, trees, checked(path))),
     create: async (path) => {
       for (const tree of trees) await doing("make cgroup", path, () => create(version, tree, checked(path)));
     },
@@ -44,11 +45,13 @@ function checked(path: string): string {
   throw refused("use cgroup", path, "EINVAL", "need an absolute path without '..'");
 }
 
-async function exists(version: 1 | 2, trees: readonly CgroupTree[], path: string): Promise<boolean> {
-  const looked = await Promise.all(
-    trees.filter(countsForExistence(version)).map((tree) => isThere(join(tree.mountPoint, path))),
-  );
-  return looked.every(Boolean);
+const exists = async (version: 1 | 2, trees: readonly CgroupTree[], path: string): Promise<boolean> =>
+  (await missingFrom(version, trees, path)).length === 0;
+
+async function missingFrom(version: 1 | 2, trees: readonly CgroupTree[], path: string): Promise<readonly string[]> {
+  const places = trees.filter(countsForExistence(version)).map(({ mountPoint }) => mountPoint);
+  const there = await Promise.all(places.map((place) => isThere(join(place, path))));
+  return places.filter((_, index) => !there[index]).sort();
 }
 
 const countsForExistence = (version: 1 | 2) => (tree: CgroupTree) =>
