@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Container, PodSpec } from "../model/kubernetes.ts";
+import { fieldsWithoutEffect, unsupportedFields } from "./no-effect.ts";
+import { firstAttempt } from "./restart-count.ts";
+
+const pod = (spec: Partial<PodSpec>) => ({ metadata: { name: "web" }, spec: { containers: [], ...spec } });
+const one = (container: Partial<Container>) => pod({ containers: [{ name: "a", ...container }] });
+const fields = (problems: readonly { readonly field: string }[]) => problems.map(({ field }) => field);
+
+test("fieldsWithoutEffect() says nothing about a plain pod", () => {
+  assert.deepEqual(fieldsWithoutEffect(one({ image: "x", env: [{ name: "A" }] })), []);
+  assert.deepEqual(unsupportedFields(one({ image: "x", env: [{ name: "A" }] })), []);
+});
+
+test("fieldsWithoutEffect() names each field by its path", () => {
+  const probe = { tcpSocket: { port: 1 } };
+  const containers = [
+    { name: "a" },
+    { name: "b", livenessProbe: probe, readinessProbe: probe, startupProbe: probe, lifecycle: { preStop: {} } },
+  ];
+  const initContainers = [{ name: "i", lifecycle: { postStart: {}, stopSignal: "SIGUSR1" } }];
+  assert.deepEqual(fields(fieldsWithoutEffect(pod({ activeDeadlineSeconds: 1, containers, initContainers }))), [
+    "spec.activeDeadlineSeconds",
+    "spec.initContainers[0].lifecycle.postStart",
+    "spec.initContainers[0].lifecycle.stopSignal",
+    "spec.containers[1].livenessProbe",
+    "spec.containers[1].readinessProbe",
+    "spec.containers[1].startupProbe",
+    "spec.containers[1].lifecycle.preStop",
+  ]);
+});
+
+test("unsupportedFields() names what must not run here", () => {
+  const spec = {
+    hostUsers: false,
+    runtimeClassName: "gvisor",
+    os: { name: "windows" },
+    containers: [{ name: "a", resources: { limits: { "nvidia.com/gpu": "1" } } }],
+  };
+  assert.deepEqual(fields(unsupportedFields(pod(spec))), [
+    "spec.hostUsers",
+    "spec.os.name",
+    "spec.runtimeClassName",
+    "spec.containers[0].resources",
+  ]);
+  assert.deepEqual(unsupportedFields(pod({ hostUsers: true, os: { name: "linux" } })), []);
+});
+
+test("firstAttempt() goes past the newest log", () => {
+  assert.equal(firstAttempt([]), 0);
+  assert.equal(firstAttempt(["0.log", "2.log", "2.log.20260101-000000.gz", "10.log.gz", "x.log", "7.txt"]), 11);
+});
