@@ -39,14 +39,14 @@ const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\n${"bcdefghi".replace(/./g, (name, index
 })}`;
 
 const failures: readonly (readonly [string, string, RegExp])[] = [
-  ["duplicate key", "a: 1\nb: 2\na: 3\n", /^Cannot read f: line 3:1 gives "a" twice in one object: remove one$/],
-  ["duplicate key in JSON", '{"a": 1, "a": 2}', /line 1:10 gives "a" twice/],
-  ["syntax", "a: [1, 2\nb: 3", /^Cannot read f: line 2:\d+ /],
-  ["tabs", "a:\n\tb: 1", /line 2:\d+ /],
+  ["duplicate key", "a: 1\nb: 2\na: 3\n", /^Cannot read f: line 3:1: gives "a" twice in one object: remove one$/],
+  ["duplicate key in JSON", '{"a": 1, "a": 2}', /line 1:10: gives "a" twice/],
+  ["syntax", "a: [1, 2\nb: 3", /^Cannot read f: line 2:\d+: /],
+  ["tabs", "a:\n\tb: 1", /line 2:\d+: /],
   ["empty", "# nothing\n", /is empty/],
-  ["control character", "a: 1\nb: \u0001", /line 2:4 holds the control character 0x01/],
+  ["control character", "a: 1\nb: \u0001", /line 2:4: holds the control character 0x01/],
   ["alias bomb", bomb, /aliases/],
-  ["self reference", "a: &a [*a]", /line 1:8 repeats what it is part of/],
+  ["self reference", "a: &a [*a]", /line 1:8: repeats what it is part of/],
   ["unknown alias", "a: *b", /Cannot read f: line 1:4/],
   ["two documents", "a: 1\n---\nb: 1", /holds 2 documents/],
   ["deep", "[".repeat(100_000), /Cannot read f/],
@@ -75,5 +75,5 @@ test("parseYamlDocument() counts the documents that it leaves out", async () => 
 test("manifestText() refuses what is too large or no text", () => {
   assert.equal(manifestText(utf8.encode("a: ü"), "f"), "a: ü");
   assert.throws(() => manifestText(new Uint8Array(MAX_MANIFEST_BYTES + 1), "f"), /more than 10485760 bytes/);
-  assert.throws(() => manifestText(new Uint8Array([97, 10, 98, 0xff, 0xfe]), "f"), /line 2:2 is not UTF-8 text/);
+  assert.throws(() => manifestText(new Uint8Array([97, 10, 98, 0xff, 0xfe]), "f"), /line 2:2: is not UTF-8 text/);
 });

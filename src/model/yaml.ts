@@ -180,7 +180,7 @@ function parseLargeJson(text: string, what: string): unknown {
 function invalid(what: string, problems: readonly Problem[]): KubeletError {
   const shown = problems.slice(0, MAX_PROBLEMS);
   const rest = problems.length - shown.length;
-  const lines = shown.map(({ field, message }) => (field === "" ? message : `line ${field} ${message}`));
+  const lines = shown.map(({ field, message }) => (field === "" ? message : `line ${field}: ${message}`));
   const text = `Cannot read ${what}: ${lines.join("; ")}${rest > 0 ? `; and ${rest} more` : ""}`;
   return new KubeletError(text, { code: "manifest-invalid", problems: shown });
 }
