@@ -126,6 +126,9 @@ export class ImageDesk {
 
   async #work(entry: Entry, signal: AbortSignal): Promise<void> {
     try {
+      // Nobody hears of a change before `ensure` has returned.
+      await Promise.resolve();
+      signal.throwIfAborted();
       await this.#check(entry, signal);
     } catch (error) {
       if (!signal.aborted) throw error;

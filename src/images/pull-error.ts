@@ -43,5 +43,5 @@ export function explainPullError(
 }
 
 /** What the runtime itself said, where it is told apart from what we were about to do. */
-const runtimeText = (error: unknown): string =>
+export const runtimeText = (error: unknown): string =>
   (isFault(error, "runtime-refused") ? error.fault.text : undefined) ?? messageOf(error);

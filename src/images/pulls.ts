@@ -1,10 +1,11 @@
-import { KubeletError, messageOf } from "../base/fault.ts";
+import { KubeletError } from "../base/fault.ts";
 import { Semaphore } from "../base/semaphore.ts";
 import type { Millis } from "../base/units.ts";
 import { until } from "../base/units.ts";
 import type { ImageInfo, RegistryAuth, SandboxConfig } from "../model/runtime.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Images } from "../ports/runtime.ts";
+import { runtimeText } from "./pull-error.ts";
 import { PullRate } from "./pull-rate.ts";
 
 export interface PullOptions {
@@ -114,7 +115,8 @@ export class Pulls {
     }
     const [first] = failures;
     if (failures.length === 1 && first) throw first;
-    throw new KubeletError(`[${failures.map(messageOf).join(", ")}]`, { code: "waiting", reason: "ErrImagePull" });
+    const text = `[${failures.map(runtimeText).join(", ")}]`;
+    throw new KubeletError(text, { code: "runtime-refused", call: "PullImage", status: "Unknown", text });
   }
 }
 
