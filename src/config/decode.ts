@@ -27,7 +27,7 @@ export async function decodeDocument(text: string): Promise<Decoded> {
   const document = "empty" in documents ? undefined : documents[0];
   if (!document) return failed("holds no document");
   const [error] = document.errors;
-  if (error) return failed(`is no valid YAML: ${error.message.split("\n")[0]}`);
+  if (error) return failed(`is no valid YAML: ${(error.message.split("\n")[0] ?? "").replace(/:$/, "")}`);
 
   const duplicates: string[] = [];
   const walk = (node: unknown, path: string): void => {

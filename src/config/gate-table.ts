@@ -284,15 +284,7 @@ export const GATE_STATES: readonly (GateState & { readonly names: readonly strin
     stage: "Deprecated",
     on: true,
     locked: true,
-    names: [
-      "AggregatedDiscoveryRemoveBetaType",
-      "AllowOverwriteTerminationGracePeriodSeconds",
-      "DeclarativeValidationTakeover",
-      "DisableCPUQuotaWithExclusiveCPUs",
-      "DisableNodeKubeProxyVersion",
-      "GitRepoVolumeDriver",
-      "SeparateCacheWatchRPC",
-    ],
+    names: ["AggregatedDiscoveryRemoveBetaType", "DisableCPUQuotaWithExclusiveCPUs", "DisableNodeKubeProxyVersion"],
   },
   {
     stage: "Deprecated",
@@ -303,6 +295,17 @@ export const GATE_STATES: readonly (GateState & { readonly names: readonly strin
       "KubeletPodResourcesListUseActivePods",
       "ServiceCIDRStatusFieldWiping",
       "StorageNamespaceIndex",
+    ],
+  },
+  {
+    stage: "Deprecated",
+    on: false,
+    locked: true,
+    names: [
+      "AllowOverwriteTerminationGracePeriodSeconds",
+      "DeclarativeValidationTakeover",
+      "GitRepoVolumeDriver",
+      "SeparateCacheWatchRPC",
     ],
   },
   {

@@ -21,7 +21,13 @@ export function periodProblems({ kubelet, gatesOn }: Judged): Problem[] {
   const minimumAge = kubelet.imageMinimumGCAge;
   const maximumAge = kubelet.imageMaximumGCAge;
   const quota = kubelet.cpuCFSQuotaPeriod;
+  const { imageGCHighThresholdPercent: high, imageGCLowThresholdPercent: low } = kubelet;
   return problemsOf(
+    [
+      "imageGCLowThresholdPercent",
+      low <= 100 && high <= 100 && low >= high,
+      `must be less than imageGCHighThresholdPercent (${high}), got ${low}`,
+    ],
     ["imageMaximumGCAge", maximumAge > 0 && maximumAge <= minimumAge, "must be longer than imageMinimumGCAge"],
     ["imageMaximumGCAge", maximumAge !== 0 && !gatesOn.has("ImageMaximumGCAge"), needsGate("ImageMaximumGCAge")],
     ["cpuCFSQuotaPeriod", quota < 1 || quota > seconds(1), "must be between 1ms and 1s"],

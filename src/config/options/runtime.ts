@@ -1,7 +1,7 @@
 import { textMap, texts } from "../codecs-list.ts";
 import { bool, duration, durationOrOff, int32, int64, size, text } from "../codecs-scalar.ts";
 import { option, optional } from "../option.ts";
-import { atLeast, oneOf } from "../rules.ts";
+import { atLeast, between, oneOf } from "../rules.ts";
 import { allowlistProblem, cidrProblem, podLogsDirProblem } from "../syntax.ts";
 
 export const RUNTIME = {
@@ -89,7 +89,7 @@ export const IMAGES = {
     effect: "not-yet",
     unit: "% of the disk",
     help: "Use at which image removal begins",
-    rule: "0 to 100",
+    ...between(0, 100),
   }),
   imageGCLowThresholdPercent: option(int32, 80, {
     flag: "image-gc-low-threshold",
@@ -97,6 +97,7 @@ export const IMAGES = {
     unit: "% of the disk",
     help: "Use at which image removal ends",
     rule: "0 to 100, below imageGCHighThresholdPercent",
+    check: between(0, 100).check,
   }),
 } as const;
 

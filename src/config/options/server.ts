@@ -131,7 +131,7 @@ export const ACCESS = {
   }),
   "authentication.webhook.enabled": option(bool, true, {
     flag: "authentication-token-webhook",
-    effect: "not-yet",
+    effect: "yes",
     help: "Check bearer tokens with the API server",
   }),
   "authentication.webhook.cacheTTL": option(duration, "2m0s", {
