@@ -186,9 +186,14 @@ test("ImageDesk backs off from 10 s on and tells the cause meanwhile", async () 
   await settle();
   assert.equal(pulls.length, 1, "not before its time");
   await clock.pass(1);
-  assert.deepEqual(desk.ensure(request(), ignore), { kind: "checking" });
+  const lastFailure = {
+    reason: "ImagePullBackOff",
+    message: 'Back-off pulling image "r.io/app:1": ErrImagePull: strange',
+  };
+  assert.deepEqual(desk.ensure(request(), ignore), { kind: "checking", lastFailure });
   await settle();
   assert.equal(pulls.length, 2);
+  assert.deepEqual(desk.ensure(request(), ignore), { kind: "pulling", since: 10_000, lastFailure });
   pulls[1]?.fail(refused("strange"));
   await settle();
   const state = desk.ensure(request(), ignore);

@@ -21,10 +21,15 @@ export type ImageReason =
   | "InvalidImageName"
   | "ImageInspectError";
 
-/** How far one container's image is. After `retryAt` a new `ensure` tries again. */
+export interface ImageFailure {
+  readonly reason: ImageReason;
+  readonly message: string;
+}
+
+/** How far one container's image is; `lastFailure` is what a status shows until the new try has an outcome. After `retryAt` a new `ensure` tries again. */
 export type ImageState =
-  | { readonly kind: "checking" }
-  | { readonly kind: "pulling"; readonly since: Instant }
+  | { readonly kind: "checking"; readonly lastFailure?: ImageFailure }
+  | { readonly kind: "pulling"; readonly since: Instant; readonly lastFailure?: ImageFailure }
   | { readonly kind: "ready"; readonly ref: string; readonly info: ImageInfo }
   | { readonly kind: "failed"; readonly reason: ImageReason; readonly message: string; readonly retryAt: Instant };
 
@@ -46,6 +51,7 @@ interface Entry {
   readonly request: ImageRequest;
   readonly cancel: AbortController;
   readonly onChange: () => void;
+  readonly lastFailure: { readonly lastFailure?: ImageFailure };
   state: ImageState;
 }
 
@@ -83,7 +89,9 @@ export class ImageDesk {
     const known = this.#entries.get(uid)?.get(container.name);
     if (known && isSame(known.request, request) && !this.#isDue(known.state)) return known.state;
     known?.cancel.abort();
-    const entry: Entry = { request, cancel: new AbortController(), onChange, state: { kind: "checking" } };
+    const lastFailure = known && isSame(known.request, request) ? failureOf(known.state) : {};
+    const state: ImageState = { kind: "checking", ...lastFailure };
+    const entry: Entry = { request, cancel: new AbortController(), onChange, lastFailure, state };
     const ofPod = this.#entries.get(uid) ?? new Map<string, Entry>();
     this.#entries.set(uid, ofPod.set(container.name, entry));
     void this.#work(entry, entry.cancel.signal);
@@ -149,6 +157,7 @@ export class ImageDesk {
     if (nextFor(policy, undefined) === "inspect") {
       try {
         found = await this.#deps.images.imageStatus(image, signal);
+        signal.throwIfAborted();
       } catch (error) {
         return this.#failInspection(entry, name, error, signal);
       }
@@ -189,7 +198,7 @@ export class ImageDesk {
     if (this.#backoff.blockedSinceUpdate(key, start) !== undefined) return this.#backOff(entry, name);
     this.#causes.delete(key);
     this.#record(entry, "Normal", "Pulling", `Pulling image "${name}"`);
-    this.#set(entry, { kind: "pulling", since: start });
+    this.#set(entry, { kind: "pulling", since: start, ...entry.lastFailure });
     try {
       const { ref, info, took } = await this.#pulls.pull(image, entry.request.sandbox, signal);
       const [pulling, whole] = [goDuration(took), goDuration(until(start, clock.monotonic()))];
@@ -260,6 +269,9 @@ const isSame = (a: ImageRequest, b: ImageRequest): boolean =>
   a.attempt === b.attempt &&
   a.container.image === b.container.image &&
   a.container.imagePullPolicy === b.container.imagePullPolicy;
+
+const failureOf = (state: ImageState): Entry["lastFailure"] =>
+  state.kind === "failed" ? { lastFailure: { reason: state.reason, message: state.message } } : {};
 
 const keyOf = ({ pod, container }: ImageRequest): string => `${uidOf(pod)}_${container.image ?? ""}`;
 
