@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +13,7 @@ import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { networkNames, PAUSE_IMAGE, runtimePaths } from "../../src/adapters/containerd/index.ts";
+import { pauseProgram } from "../../src/adapters/containerd/pause-program.ts";
 import { CriCalls } from "./embedded-cri.ts";
 
 const HOST = join(import.meta.dirname, "embedded-host.ts");
@@ -171,6 +173,25 @@ for (const { version, path } of RUNTIMES) {
       assert.equal(existsSync(join(paths.state, "runc/k8s.io", sandbox)), true);
     });
 
+    test("leads a host port to the pod, from the host's own addresses too", async () => {
+      const [name = ""] = listOf(join(paths.state, "io.containerd.grpc.v1.cri/netns"));
+      const serve =
+        'require("node:http").createServer((q, r) => r.end("from the pod")).listen(80, () => console.log("up"))';
+      const podNet = `--net=${join(paths.state, "io.containerd.grpc.v1.cri/netns", name)}`;
+      const server = spawn("nsenter", [podNet, process.execPath, "-e", serve], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      try {
+        await once(server.stdout, "data");
+        for (const address of ["10.123.0.1", "127.0.0.1"]) {
+          const ask = `fetch("http://${address}:8080").then((a) => a.text()).then(console.log)`;
+          assert.equal(inNet(process.execPath, "-e", ask), "from the pod\n", address);
+        }
+      } finally {
+        server.kill("SIGKILL");
+      }
+    });
+
     test("takes a killed kubelet's containerd over, with the sandbox", async () => {
       const pid = pidOf(root);
       await host.kill();
@@ -258,6 +279,24 @@ test("startEmbedded() names a missing CNI plugin and its package", async () => {
       JSON.parse(output).refused,
       /CNI plugin bridge, CNI plugin host-local.*apt-get install containernetworking-plugins$/,
     );
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+});
+
+test("pauseProgram() ends on SIGTERM as PID 1 of a namespace, which the kernel shields", async () => {
+  const scratch = mkdtempSync("/tmp/embedded-test-");
+  try {
+    const program = join(scratch, "pause");
+    writeFileSync(program, pauseProgram(process.arch === "arm64" ? "arm64" : "amd64"), { mode: 0o755 });
+    const unshare = spawn("unshare", ["--pid", "--fork", "--kill-child", program], { stdio: "ignore" });
+    const stat = (pid: string) => readFileSync(`/proc/${pid}/stat`, "utf8");
+    const first = await eventually(() => {
+      const [pid] = readFileSync(`/proc/${unshare.pid}/task/${unshare.pid}/children`, "utf8").trim().split(" ");
+      return pid && stat(pid).includes("(pause) S") ? pid : undefined;
+    }, "the program to wait");
+    process.kill(Number(first), "SIGTERM");
+    assert.deepEqual(await once(unshare, "exit"), [0, null]);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

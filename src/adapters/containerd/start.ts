@@ -224,16 +224,12 @@ function writeFiles(options: EmbeddedOptions, binaries: Binaries, config: string
   for (const [name, target] of Object.entries(binaries.cniPlugins)) link(target, join(paths.cniBin, name));
   const conflist = cniConfig(options.podCidr || DEFAULT_POD_CIDR, networkNames(options.rootDir), paths);
   writeIfChanged(join(paths.cniConf, "10-kubelet.conflist"), conflist);
-  if (!existsSync(paths.pauseArchive))
-    writeWhole(paths.pauseArchive, pauseArchive(process.arch === "arm64" ? "arm64" : "amd64"));
+  writeIfChanged(paths.pauseArchive, pauseArchive(process.arch === "arm64" ? "arm64" : "amd64"));
 }
 
 /** containerd watches the CNI folder: an equal file must not look like news. */
-function writeIfChanged(path: string, content: string): void {
-  if (!existsSync(path) || readFileSync(path, "utf8") !== content) writeWhole(path, content);
-}
-
-function writeWhole(path: string, content: string | Uint8Array): void {
+function writeIfChanged(path: string, content: string | Uint8Array): void {
+  if (existsSync(path) && Buffer.from(content).equals(readFileSync(path))) return;
   const draft = join(dirname(path), `.new-${process.pid}`);
   writeFileSync(draft, content, { mode: 0o644 });
   renameSync(draft, path);
