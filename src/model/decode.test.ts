@@ -44,7 +44,10 @@ const wrong: readonly (readonly [unknown, string])[] = [
     withSpec({ terminationGracePeriodSeconds: 1.5 }),
     "spec.terminationGracePeriodSeconds must be a whole number up to 2^53, is 1.5",
   ],
-  [withSpec({ nodeSelector: { a: true } }), 'spec.nodeSelector[a] must be a string, is true: write "true" in quotes'],
+  [
+    withSpec({ nodeSelector: { a: true } }),
+    "spec.nodeSelector[a] must be a string, is true: write it in quotes (y, yes, on and true are no strings in YAML)",
+  ],
   [
     { ...base, metadata: { name: "x", creationTimestamp: "today" } },
     'metadata.creationTimestamp must be a time like 2006-01-02T15:04:05Z, is "today"',

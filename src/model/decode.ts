@@ -155,11 +155,16 @@ const isInteger = (value: unknown, max: number): value is number =>
   Number.isSafeInteger(value);
 
 function wrong(to: Collected, field: string, want: string, value: unknown): undefined {
-  const hint =
-    want === "a string" && (typeof value === "number" || typeof value === "boolean")
-      ? `: write "${value}" in quotes`
-      : "";
-  to.problems.push({ field, message: `must be ${want}, is ${show(value)}${hint}` });
+  to.problems.push({
+    field,
+    message: `must be ${want}, is ${show(value)}${want === "a string" ? quoteHint(value) : ""}`,
+  });
+}
+
+function quoteHint(value: unknown): string {
+  if (typeof value === "number") return `: write "${value}" in quotes`;
+  if (typeof value !== "boolean") return "";
+  return `: write it in quotes (${value ? "y, yes, on and true" : "n, no, off and false"} are no strings in YAML)`;
 }
 
 function unknownField(type: string, name: string, known: readonly string[]): string {
