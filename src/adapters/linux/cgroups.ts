@@ -88,12 +88,18 @@ async function fillCpuset(parent: string, directory: string): Promise<void> {
   }
 }
 
+/** A value that the kernel refuses keeps none of the others out; the first refusal is reported. */
 async function write(version: 1 | 2, trees: readonly CgroupTree[], path: string, values: CgroupValues): Promise<void> {
+  const refusals: unknown[] = [];
   for (const each of cgroupFiles(version, values)) {
     const tree = version === 2 ? trees[0] : trees.find(({ controllers }) => controllers.includes(each.controller));
     if (tree === undefined) continue;
-    await doing(`write ${each.content} to`, join(tree.mountPoint, path, each.file), () => writeFile(tree, path, each));
+    const target = join(tree.mountPoint, path, each.file);
+    await doing(`write ${each.content} to`, target, () => writeFile(tree, path, each)).catch((error) =>
+      refusals.push(error),
+    );
   }
+  if (refusals.length > 0) throw refusals[0];
 }
 
 async function writeFile(tree: CgroupTree, path: string, { file, content, optional }: CgroupFile): Promise<void> {
