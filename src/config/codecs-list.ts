@@ -27,11 +27,11 @@ export const int32s: Codec<readonly number[]> = {
 };
 
 /** `k=v,k=v`, repeatable. */
-export const textMap = mapOf("mapStringString", "=", true);
+export const textMap = mapOf("key=value,...", "=", true);
 /** `k<v,k<v`, for eviction thresholds. */
-export const thresholds = mapOf("mapStringString", "<", true);
+export const thresholds = mapOf("signal<value,...", "<", true);
 /** One `k=v` per use: the value may hold commas. */
-export const textMapUnsplit = mapOf("mapStringString", "=", false);
+export const textMapUnsplit = mapOf("key=value", "=", false);
 
 /** `k=v`, a key without value counts as empty (node labels). */
 export const labels: Codec<TextMap> = {
@@ -48,7 +48,7 @@ export const labels: Codec<TextMap> = {
 
 /** `name:value,name:value`; a name may come again and keeps all its values in order. */
 export const headers: Codec<{ readonly [name: string]: readonly string[] }> = {
-  type: "colonSeparatedMultimapStringString",
+  type: "name:value,...",
   read(json, field, report) {
     const fits =
       isObject(json) &&
@@ -74,7 +74,7 @@ export const headers: Codec<{ readonly [name: string]: readonly string[] }> = {
 
 /** `Gate=true,Gate=false`, repeatable. */
 export const gates: Codec<{ readonly [gate: string]: boolean }> = {
-  type: "mapStringBool",
+  type: "Gate=bool,...",
   read(json, field, report) {
     if (isObject(json) && Object.values(json).every((on) => typeof on === "boolean" || on === null)) return json;
     report.wrong(field, "must map gate names to true or false");

@@ -27,7 +27,7 @@ type FieldReader = (json: Json, field: string, report: Report) => Json | undefin
 
 /** `key=value:Effect,…`; each use of the flag replaces the list. */
 export const taints: Codec<readonly Taint[]> = {
-  type: "[]v1.Taint",
+  type: "key=value:Effect,...",
   read: records({ key: text.read, value: text.read, effect: text.read, timeAdded: text.read }),
   typed: (json) =>
     items(json).map(({ key, value, effect, timeAdded }) => ({
@@ -42,7 +42,7 @@ export const taints: Codec<readonly Taint[]> = {
 
 /** `0:memory=1Gi,hugepages-2Mi=64Mi;1:memory=1Gi`, repeatable. */
 export const reservations: Codec<readonly MemoryReservation[]> = {
-  type: "reserved-memory",
+  type: "node:type=quantity,...;...",
   read: records({ numaNode: int32.read, limits: readQuantities }),
   typed: (json) =>
     items(json).map(({ numaNode, limits }) => ({

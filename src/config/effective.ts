@@ -29,9 +29,12 @@ export function effectiveRows(config: KubeletConfig): readonly EffectiveRow[] {
   ];
 }
 
-/** `kubelet config view --effective`. The YAML writer is loaded only when it is asked for. */
-export async function renderEffective(config: KubeletConfig, format: "table" | "json" | "yaml"): Promise<string> {
-  const rows = effectiveRows(config);
+/** `kubelet config view --effective`. */
+export const renderEffective = (config: KubeletConfig, format: "table" | "json" | "yaml"): Promise<string> =>
+  renderRows(effectiveRows(config), format);
+
+/** The same of rows that came from elsewhere. The YAML writer is loaded only when it is asked for. */
+export async function renderRows(rows: readonly EffectiveRow[], format: "table" | "json" | "yaml"): Promise<string> {
   switch (format) {
     case "json":
       return `${JSON.stringify(rows, undefined, 2)}\n`;

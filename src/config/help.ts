@@ -10,8 +10,10 @@ and reports on them. It takes pods from a folder or a URL, without or with a Kub
 
 Usage:
   kubelet [flags]
-  kubelet get pods | describe pod NAME | logs [-f] POD [CONTAINER]   look at the pods of this node
-  kubelet config view --effective [flags]                           show every option and where it comes from
+  kubelet get pods | describe pod NAME | logs [-f] POD [CONTAINER]
+          Look at the pods of this node
+  kubelet config view --effective [flags]
+          Show every option and where its value comes from
 
 Most flags have a field in the file that --config names; the file is the better place for them.
 `;
@@ -32,13 +34,13 @@ function describe(path: string, option: Option<unknown>): string {
   const short = option.short === undefined ? "      " : `  -${option.short}, `;
   const type = option.codec.type === "bool" ? "" : ` ${option.codec.type}`;
   const unit = option.unit === undefined ? "" : ` (${option.unit})`;
-  const parts = [
-    `${option.help}${unit}`,
+  const facts = [
+    ...(isField(path, option) ? [`field ${path}`] : []),
     ...(showDefault(option.fallback) === "" ? [] : [`default ${showDefault(option.fallback)}`]),
-    ...(option.flag !== undefined && path !== option.flag && isField(path, option) ? [`field ${path}`] : []),
-    ...(option.effect === "not-yet" ? ["without effect in this release"] : []),
+    ...(option.effect === "not-yet" ? ["no effect in this release"] : []),
   ];
-  return `${short}--${option.flag}${type}\n${wrap(parts.join("; "))}`;
+  const note = facts.length === 0 ? "" : ` [${facts.join(", ")}]`;
+  return `${short}--${option.flag}${type}\n${wrap(`${option.help}${unit}${note}`)}`;
 }
 
 /** Options of the flags-only group carry keys that are no field. */

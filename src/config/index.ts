@@ -1,5 +1,5 @@
 export type { LoadDeps } from "./draft.ts";
-export { type EffectiveRow, effectiveRows, renderEffective } from "./effective.ts";
+export { type EffectiveRow, effectiveRows, renderEffective, renderRows } from "./effective.ts";
 export type { HostFacts } from "./facts.ts";
 export { renderHelp } from "./help.ts";
 export { isGiven, type KubeletConfig, type Origin } from "./kubelet-config.ts";

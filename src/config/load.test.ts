@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { HEADER, load, loadYaml, problemsOfLoad } from "./fake-machine.ts";
 import { isGiven } from "./kubelet-config.ts";
 import { loadConfig } from "./load.ts";
-import { HEADER, load, loadYaml, problemsOfLoad } from "./testing/load-text.ts";
 
 const CA = "--client-ca-file=/ca.crt";
 

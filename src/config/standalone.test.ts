@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { load, loadYaml, problemsOfLoad } from "./testing/load-text.ts";
+import { load, loadYaml, problemsOfLoad } from "./fake-machine.ts";
 
 test("without a kubeconfig nobody is asked and nobody gets in unknown", async () => {
   for (const config of [await load([]), await loadYaml("")]) {

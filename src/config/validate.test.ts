@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { loadYaml, problemsOfLoad } from "./testing/load-text.ts";
+import { loadYaml, problemsOfLoad } from "./fake-machine.ts";
 
 /** One row per rule: a file that breaks it, and the field that is named. */
 const broken: readonly [yaml: string, field: string, message: RegExp][] = [

@@ -1,7 +1,7 @@
-import { isFault, type Problem } from "../../base/fault.ts";
-import type { HostFacts } from "../facts.ts";
-import type { KubeletConfig } from "../kubelet-config.ts";
-import { loadConfig } from "../load.ts";
+import { isFault, type Problem } from "../base/fault.ts";
+import type { HostFacts } from "./facts.ts";
+import type { KubeletConfig } from "./kubelet-config.ts";
+import { loadConfig } from "./load.ts";
 
 /** A machine made of text, for tests: files by absolute path. */
 export interface Machine {
