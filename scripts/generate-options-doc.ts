@@ -13,7 +13,7 @@ const INTRODUCTION = `# Options
 Generated from the option table (\`src/config/options/\`) by \`node scripts/generate-options-doc.ts\`. Do not edit.
 
 Every flag and every field of \`KubeletConfiguration\` (\`kubelet.config.k8s.io/v1beta1\`) of Kubernetes v1.37, with upstream's names and
-defaults. What differs stands in [differences.md](differences.md). Options marked "no" under *effect* are read and checked, and named in one
+defaults. What differs stands in [differences.md](differences.md). Options marked "no" under _effect_ are read and checked, and named in one
 warning at start when they are set; this release does not act on them. \`kubelet config view --effective\` shows the values of a run.
 `;
 
