@@ -125,7 +125,9 @@ function lastStateOf(
 ): ContainerState | undefined {
   if (second) return stateOf(input, second, old);
   if (old?.state?.terminated && old.containerID !== id) return { terminated: old.state.terminated };
-  return old?.lastState?.terminated ? { terminated: old.lastState.terminated } : undefined;
+  const last = old?.lastState?.terminated;
+  // While the newest instance waited to start again its own end stood there.
+  return last && last.containerID !== id ? { terminated: last } : undefined;
 }
 
 function stateOf(input: ContainerInput, seen: SeenContainer, old: ContainerStatus | undefined): ContainerState {
