@@ -36,9 +36,10 @@ class Host {
   readonly #child: ChildProcess;
   readonly #exited: Promise<unknown>;
 
-  constructor(netns: string, args: readonly string[]) {
+  constructor(netns: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env) {
     this.#child = spawn("nsenter", [`--net=${netns}`, process.execPath, HOST, ...args], {
       stdio: ["ignore", "pipe", "inherit"],
+      env,
     });
     this.#exited = new Promise((resolve) => this.#child.once("close", resolve));
     if (this.#child.stdout) createInterface(this.#child.stdout).on("line", (line) => this.lines.push(JSON.parse(line)));
@@ -265,6 +266,19 @@ for (const { version, path } of RUNTIMES) {
       assert.doesNotMatch(inNet("iptables-save", "-t", "nat"), /8081|MASQUERADE .*10\.123|name: /);
       assert.doesNotMatch(inNet("ip", "-o", "link"), new RegExp(networkNames(root).bridge));
     });
+
+    test("uses native snapshots where overlayfs does not work", async () => {
+      rmSync(root, { recursive: true });
+      const bin = join(scratch, "bin");
+      mkdirSync(bin);
+      writeFileSync(join(bin, "unshare"), "#!/bin/sh\necho no overlay >&2\nexit 1\n", { mode: 0o755 });
+      host = new Host(netns, ["start", options()], { ...process.env, PATH: `${bin}:${process.env.PATH}` });
+      assert.equal((await host.line("ready")).snapshotter, "native");
+      using cri = new CriCalls(paths.endpoint);
+      const id = await cri.runSandbox("uid-3", join(scratch, "logs"), cgroup, 8082);
+      assert.notEqual(await cri.sandboxIp(id), "");
+      await cri.removeSandbox(id);
+    });
   });
 }
 
@@ -279,6 +293,18 @@ test("startEmbedded() names a missing CNI plugin and its package", async () => {
       JSON.parse(output).refused,
       /CNI plugin bridge, CNI plugin host-local.*apt-get install containernetworking-plugins$/,
     );
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+});
+
+test("startEmbedded() says that the root directory cannot be written to", () => {
+  const scratch = mkdtempSync("/tmp/embedded-test-");
+  try {
+    const options = { rootDir: scratch, podCidr: "", cniBinDirs: [], cgroupDriver: "cgroupfs", logLevel: "info" };
+    const script = `mount -t tmpfs -o ro none ${scratch} && exec ${process.execPath} ${HOST} start '${JSON.stringify(options)}'`;
+    const output = execFileSync("unshare", ["--mount", "sh", "-c", script], { encoding: "utf8" });
+    assert.match(JSON.parse(output).refused, /^Cannot prepare embedded containerd under .*: EROFS.*must be writable/);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

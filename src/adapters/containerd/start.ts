@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import {
+  accessSync,
+  constants,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -73,7 +75,8 @@ export interface EmbeddedRuntime {
  * Brings up the private containerd of this root directory, or takes over the one that runs, and restarts it whenever it ends.
  * Resolves when CRI answers and the pause image is there. Aborting `signal` ends the supervision; containerd and containers go on.
  *
- * @throws KubeletError `start-refused`: parts are missing, the root directory's path is too long, or containerd does not come up
+ * @throws KubeletError `start-refused`: parts are missing, the root directory's path is too long, or containerd does not come up;
+ *   `file-failed`: the root directory can't be written to
  */
 export async function startEmbedded(
   options: EmbeddedOptions,
@@ -84,17 +87,7 @@ export async function startEmbedded(
   refuseBadRoot(options.rootDir, paths);
   const searchPath = options.path ?? process.env.PATH ?? "";
   const binaries = findBinaries({ path: searchPath, cniBinDirs: options.cniBinDirs });
-  makeFolders(paths);
-  const facts = await gatherFacts(binaries, paths, deps.log, signal);
-  const config = containerdConfig({
-    version: facts.version,
-    paths,
-    snapshotter: facts.snapshotter,
-    ociRuntime: facts.ociRuntime,
-    systemdCgroup: options.cgroupDriver === "systemd",
-    restrictOomScoreAdj: options.restrictOomScoreAdj ?? !hasSysResource(readFileSync("/proc/self/status", "utf8")),
-  });
-  writeFiles(options, binaries, config, paths);
+  const { facts, config } = await prepare(options, binaries, paths, deps.log, signal);
 
   // The shim is found on containerd's PATH, iptables on that of the plugins it runs.
   const path = [...new Set([dirname(binaries.shim), ...programDirs(searchPath)])].join(":");
@@ -125,6 +118,42 @@ export async function startEmbedded(
     supervision: supervisor.watch(signal),
   };
 }
+
+/** Makes folders, facts and files. */
+async function prepare(
+  options: EmbeddedOptions,
+  binaries: Binaries,
+  paths: RuntimePaths,
+  log: Log,
+  signal: AbortSignal,
+): Promise<{ readonly facts: Facts; readonly config: string }> {
+  try {
+    // Node's recursive mkdir reports a read-only file system as ENOENT.
+    if (existsSync(options.rootDir)) accessSync(options.rootDir, constants.W_OK);
+    makeFolders(paths);
+    const facts = await gatherFacts(binaries, paths, log, signal);
+    const config = containerdConfig({
+      version: facts.version,
+      paths,
+      snapshotter: facts.snapshotter,
+      ociRuntime: facts.ociRuntime,
+      systemdCgroup: options.cgroupDriver === "systemd",
+      restrictOomScoreAdj: options.restrictOomScoreAdj ?? !hasSysResource(readFileSync("/proc/self/status", "utf8")),
+    });
+    writeFiles(options, binaries, config, paths);
+    return { facts, config };
+  } catch (error) {
+    if (!isErrno(error)) throw error;
+    throw new KubeletError(
+      `Cannot prepare embedded containerd under ${paths.home}: ${error.message}; the root directory must be writable and have space`,
+      { code: "file-failed", path: error.path ?? paths.home, errno: error.code },
+      { cause: error },
+    );
+  }
+}
+
+const isErrno = (error: unknown): error is Error & { readonly code: string; readonly path?: string } =>
+  error instanceof Error && "syscall" in error && "code" in error && typeof error.code === "string";
 
 /** Takes over what runs with the same configuration and answers; stops what runs otherwise. */
 async function tryAdopt(

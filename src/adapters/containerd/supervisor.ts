@@ -106,7 +106,7 @@ export class Supervisor {
   }
 
   async #bringUp(limit: number, signal: AbortSignal): Promise<Outcome> {
-    const { clock, configHash, paths, plan } = this.#parts;
+    const { clock, configHash, log, paths, plan } = this.#parts;
     this.#startedAt = clock.monotonic();
     this.#logFrom = sizeOf(paths.log);
     let running: ContainerdProcess;
@@ -116,7 +116,12 @@ export class Supervisor {
       return { kind: "ended", how: messageOf(error) };
     }
     this.#process = running;
-    writeRecord(paths.pidFile, { ...running.identity, bootId: bootId(), configHash });
+    try {
+      writeRecord(paths.pidFile, { ...running.identity, bootId: bootId(), configHash });
+    } catch (error) {
+      // A full disk must not cost the runtime: the next kubelet then finds it by its command line.
+      log.warn("Cannot write pid file of embedded containerd", { path: paths.pidFile, err: messageOf(error) });
+    }
     return this.#waitReady(running, limit, signal);
   }
 
