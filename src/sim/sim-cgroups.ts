@@ -8,6 +8,7 @@ export function simCgroups(tree: Set<string>, time: VirtualTime, life: AbortSign
   return {
     version: 2,
     exists: (path) => act(() => tree.has(path)),
+    missingFrom: (path) => act(() => (tree.has(path) ? [] : ["sim"])),
     create: (path) =>
       act(() => {
         const parts = path.split("/").slice(1);

@@ -30,6 +30,8 @@ export interface Posted {
   readonly status: PodStatus;
   /** What happens to the pod right now, in plain words. */
   readonly doing: string | undefined;
+  /** Since when, ms since the epoch. */
+  readonly doingSince: number;
 }
 
 export interface BoardDeps {
@@ -104,10 +106,13 @@ export class StatusBoard {
   ): void {
     const { uid, seen, waiting, sandboxReason, ended, doing } = report;
     this.#latest.set(uid, report);
+    const before = this.#posted.get(uid);
+    const now = this.#deps.clock.wall();
+    const doingSince = before && before.doing === doing ? before.doingSince : now.getTime();
     const status = computePodStatus({
       pod,
       seen,
-      previous: this.#posted.get(uid)?.status,
+      previous: before?.status,
       startFailures: waiting,
       sandboxReason,
       terminal: ended,
@@ -115,9 +120,9 @@ export class StatusBoard {
       terminationMessages: messages,
       hostIps: this.#deps.nodeIps(),
       runtimeName: this.#deps.runtimeName(),
-      now: this.#deps.clock.wall(),
+      now,
     });
-    this.#posted.set(uid, { pod, status, doing });
+    this.#posted.set(uid, { pod, status, doing, doingSince });
   }
 
   async #read(

@@ -1,0 +1,33 @@
+import { readFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+
+/**
+ * Addresses of this node, the main one first: as `--node-ip` says, else those of the interface with the default route, else any that is
+ * not loopback, else 127.0.0.1 (a node for itself).
+ */
+export function nodeAddresses(nodeIp: string): readonly string[] {
+  const given = nodeIp
+    .split(",")
+    .map((ip) => ip.trim())
+    .filter((ip) => ip !== "" && ip !== "0.0.0.0" && ip !== "::");
+  if (given.length > 0) return given;
+  const interfaces = networkInterfaces();
+  const usable = Object.entries(interfaces).flatMap(([name, addresses = []]) =>
+    addresses
+      .filter(({ internal, family }) => !internal && family === "IPv4")
+      .map(({ address }) => ({ name, address })),
+  );
+  const main = defaultInterface();
+  const chosen = usable.find(({ name }) => name === main) ?? usable[0];
+  return [chosen?.address ?? "127.0.0.1"];
+}
+
+/** Name of the interface of the default route (destination 0) in /proc/net/route. */
+function defaultInterface(): string | undefined {
+  try {
+    const rows = readFileSync("/proc/net/route", "utf8").split("\n").slice(1);
+    return rows.map((row) => row.split("\t")).find(([, destination]) => destination === "00000000")?.[0];
+  } catch {
+    return undefined;
+  }
+}

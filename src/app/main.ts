@@ -1,0 +1,41 @@
+import { isFault, KubeletError } from "../base/fault.ts";
+
+/** Exit code: 0 for help, version and a first SIGTERM; 1 for what keeps the kubelet from running. */
+async function main(argv: readonly string[]): Promise<number> {
+  const { isVerb } = await import("../cli/index.ts");
+  if (isVerb(argv)) {
+    const { runVerb } = await import("../cli/index.ts");
+    return runVerb(argv, { stdout: process.stdout, stderr: process.stderr });
+  }
+  const stop = new AbortController();
+  let asked = false;
+  const onSignal = () => {
+    if (asked) process.exit(1);
+    asked = true;
+    stop.abort(new DOMException("The kubelet was asked to stop", "AbortError"));
+  };
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, onSignal);
+  const { runKubelet } = await import("./run.ts");
+  try {
+    const text = await runKubelet(argv, stop.signal);
+    if (text !== undefined) process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+    return 0;
+  } catch (error) {
+    if (stop.signal.aborted) return 0;
+    process.stderr.write(explain(error));
+    return 1;
+  }
+}
+
+/** What a person reads when the kubelet does not run: each problem on its own line; a stack only for a bug. */
+function explain(error: unknown): string {
+  if (isFault(error, "config-invalid")) {
+    const lines = error.fault.problems.map(({ field, message }) => `  ${field}: ${message}`);
+    return `kubelet: ${error.message}\n${lines.join("\n")}\n`;
+  }
+  if (error instanceof KubeletError) return `kubelet: ${error.message}\n`;
+  return `kubelet: a bug, please report it: ${error instanceof Error ? error.stack : error}\n`;
+}
+
+process.exitCode = await main(process.argv.slice(2));
+if (process.exitCode !== 0) process.exit();
