@@ -6,6 +6,5 @@ export type {
   HealthCheck,
   NodeView,
   RejectedManifest,
-  SeenEvent,
   TimelineEntry,
 } from "./view.ts";

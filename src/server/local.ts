@@ -1,7 +1,8 @@
 import type { EffectiveRow } from "../config/index.ts";
+import type { CountedEvent } from "../node/index.ts";
 import type { HttpReply } from "../ports/http-server.ts";
 import { json, text } from "./reply.ts";
-import type { NodeView, RejectedManifest, SeenEvent, TimelineEntry } from "./view.ts";
+import type { NodeView, RejectedManifest, TimelineEntry } from "./view.ts";
 
 /** What `/local/…` answers to the verbs, by path. The client and the server are of one build, so this may change at will. */
 export interface LocalAnswers {
@@ -9,7 +10,7 @@ export interface LocalAnswers {
     readonly nodeName: string;
     readonly health: readonly { readonly name: string; readonly problem: string | undefined }[];
   };
-  readonly events: readonly SeenEvent[];
+  readonly events: readonly CountedEvent[];
   readonly timeline: readonly TimelineEntry[];
   readonly rejected: readonly RejectedManifest[];
   readonly config: { readonly options: readonly EffectiveRow[]; readonly versioned: object };

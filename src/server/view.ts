@@ -1,6 +1,7 @@
 import type { Problem } from "../base/fault.ts";
 import type { EffectiveRow } from "../config/index.ts";
 import type { Pod } from "../model/kubernetes.ts";
+import type { CountedEvent } from "../node/index.ts";
 
 /** What the server and the verbs see of the node. Everything is a snapshot; nothing here changes the node. */
 export interface NodeView {
@@ -12,7 +13,7 @@ export interface NodeView {
   /** Manifests that are there and can't be pods. */
   rejectedManifests(): readonly RejectedManifest[];
   /** Recent events, oldest first; of one pod when its uid is given. */
-  events(podUid?: string): readonly SeenEvent[];
+  events(podUid?: string): readonly CountedEvent[];
   /** What happened to a pod and what it waits for, oldest first. */
   timeline(podUid: string): readonly TimelineEntry[];
   /** The KubeletConfiguration in effect, as v1beta1 JSON. */
@@ -29,20 +30,6 @@ export interface RejectedManifest {
   readonly source: string;
   readonly message: string;
   readonly problems: readonly Problem[];
-}
-
-export interface SeenEvent {
-  readonly type: "Normal" | "Warning";
-  readonly reason: string;
-  readonly message: string;
-  /** `pod default/web-node`, `node n1`, `manifest /etc/…` */
-  readonly about: string;
-  readonly podUid: string | undefined;
-  readonly fieldPath: string | undefined;
-  /** RFC 3339. */
-  readonly firstAt: string;
-  readonly lastAt: string;
-  readonly count: number;
 }
 
 export interface TimelineEntry {

@@ -1,0 +1,2 @@
+export type { VerbIo } from "./io.ts";
+export { isVerb, runVerb } from "./run.ts";

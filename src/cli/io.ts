@@ -1,0 +1,20 @@
+import type { LoadDeps } from "../config/index.ts";
+import type { LocalClient } from "../ports/http-server.ts";
+
+/** What a verb has to do with the world. */
+export interface VerbIo {
+  /** Standard output; resolves when it can take more. @throws an error with code EPIPE when nobody reads any more */
+  write(content: string | Uint8Array): Promise<void>;
+  /** One message for people, to standard error. */
+  complain(message: string): void;
+  readonly env: { readonly [name: string]: string | undefined };
+  now(): Date;
+  connect(socketPath: string): LocalClient;
+  /** What `config view` needs to work a configuration out by itself. */
+  configDeps(): Omit<LoadDeps, "argv">;
+}
+
+/** The verb can't do it; the message tells a person why, and what to do. */
+export class VerbError extends Error {
+  override readonly name = "VerbError";
+}
