@@ -4,8 +4,8 @@ import { isFault, KubeletError } from "../base/fault.ts";
 async function main(argv: readonly string[]): Promise<number> {
   const { isVerb } = await import("../cli/index.ts");
   if (isVerb(argv)) {
-    const { runVerb } = await import("../cli/index.ts");
-    return runVerb(argv, { stdout: process.stdout, stderr: process.stderr });
+    const { runVerbHere } = await import("./verbs.ts");
+    return runVerbHere(argv);
   }
   const stop = new AbortController();
   let asked = false;

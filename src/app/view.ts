@@ -2,10 +2,8 @@ import { effectiveRows, type KubeletConfig, toVersioned } from "../config/index.
 import type { Pod } from "../model/kubernetes.ts";
 import { uidOf } from "../model/pod.ts";
 import type { ContainerStatus } from "../model/runtime.ts";
-import type { CountedEvent } from "../node/index.ts";
-import type { EventSubject } from "../ports/events.ts";
+import type { HealthCheck, NodeView } from "../node/index.ts";
 import type { Runtime } from "../ports/runtime.ts";
-import type { HealthCheck, NodeView, SeenEvent } from "../server/index.ts";
 import type { Core } from "./core.ts";
 import { runningPods } from "./running-pods.ts";
 
@@ -38,7 +36,7 @@ export function createView({ config, core, runtime, podLogsDir, healthChecks }: 
       })),
     events: (uid) => {
       const events = core()?.events;
-      return (uid === undefined ? events?.all() : events?.ofPod(uid))?.map(seenEvent) ?? [];
+      return (uid === undefined ? events?.all() : events?.ofPod(uid)) ?? [];
     },
     timeline: (uid) => timelineOf(core(), uid),
     config: () => toVersioned(config),
@@ -74,20 +72,4 @@ function timelineOf(core: Core | undefined, uid: string) {
   return posted?.doing === undefined
     ? past
     : [...past, { at: new Date(posted.doingSince).toISOString(), text: `Now: ${posted.doing}` }];
-}
-
-function seenEvent({ about, firstAt, lastAt, ...event }: CountedEvent): SeenEvent {
-  return {
-    ...event,
-    about: nameOf(about),
-    podUid: about.kind === "pod" ? about.uid : undefined,
-    fieldPath: about.kind === "pod" ? about.fieldPath : undefined,
-    firstAt: new Date(firstAt).toISOString(),
-    lastAt: new Date(lastAt).toISOString(),
-  };
-}
-
-function nameOf(about: EventSubject): string {
-  if (about.kind === "node") return "node";
-  return about.kind === "pod" ? `pod ${about.namespace}/${about.name}` : `manifest ${about.source}`;
 }

@@ -18,7 +18,7 @@ export function parseVerbArgs<Options extends { readonly [name: string]: OptionS
 ): { readonly options: Parsed<Options & typeof COMMON>; readonly words: readonly string[] } {
   try {
     const { values, positionals } = parseArgs({
-      args: [...argv],
+      args: withNegatives(argv),
       options: { ...COMMON, ...options },
       allowPositionals: true,
       allowNegative: false,
@@ -33,6 +33,18 @@ export function parseVerbArgs<Options extends { readonly [name: string]: OptionS
     if (!(error instanceof TypeError)) throw error;
     throw new VerbError(`${error.message.split(". ")[0]}; \`kubelet help\` shows what each verb takes`);
   }
+}
+
+/** `--tail -1` is a value, not an option. */
+function withNegatives(argv: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const arg of argv) {
+    const before = joined.at(-1);
+    if (/^-\d+$/.test(arg) && before?.startsWith("--") && !before.includes("="))
+      joined[joined.length - 1] = `${before}=${arg}`;
+    else joined.push(arg);
+  }
+  return joined;
 }
 
 /** One of `choices`. @throws VerbError */

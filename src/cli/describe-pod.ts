@@ -1,6 +1,5 @@
 import type { Container, ContainerState, ContainerStatus, Pod, Volume } from "../model/kubernetes.ts";
-import type { CountedEvent } from "../node/index.ts";
-import type { TimelineEntry } from "../server/index.ts";
+import type { CountedEvent, TimelineEntry } from "../node/index.ts";
 import { whenText } from "./events.ts";
 import { summarize } from "./pod-summary.ts";
 import { age, renderTable, visible } from "./table.ts";
@@ -18,6 +17,8 @@ const SOURCE = "kubernetes.io/config.source";
 export function describePod({ pod, events, timeline }: PodStory, now: Date): string {
   const { spec, status } = pod;
   const waits = waitsOf(pod, now);
+  // A timeline holds the events too; they have a place of their own below.
+  const told = new Set(events.map(({ reason, message }) => `${reason}: ${message}`));
   return [
     renderTable(facts(pod, now)),
     waits.length === 0 ? "" : `\nWaits for:\n${waits.map((text) => `  ${visible(text)}\n`).join("")}`,
@@ -27,7 +28,7 @@ export function describePod({ pod, events, timeline }: PodStory, now: Date): str
     section("Volumes", (spec?.volumes ?? []).map(volumeLine)),
     section(
       "Timeline",
-      timeline.map(({ at, text }) => [age(at, now), text]),
+      timeline.filter(({ text }) => !told.has(text)).map(({ at, text }) => [age(at, now), text]),
     ),
     section(
       "Events",

@@ -1,4 +1,5 @@
 import type { Pod } from "../model/kubernetes.ts";
+import type { RejectedManifest } from "../node/index.ts";
 import { choose, parseVerbArgs } from "./args.ts";
 import { findPod } from "./find-pod.ts";
 import { VerbError, type VerbIo } from "./io.ts";
@@ -37,10 +38,12 @@ export async function getVerb(argv: readonly string[], io: VerbIo, signal: Abort
   } else if (pods.length > 0) await io.write(podTable(pods, io.now(), output === "wide"));
   else
     io.complain(namespace === undefined ? "No pods on this node" : `No pods in namespace "${namespace}" of this node`);
-  if (one === undefined)
-    for (const { source, message } of rejected) io.complain(`Manifest ${source} is no pod: ${visible(message)}`);
+  if (one === undefined) for (const manifest of rejected) io.complain(rejectedText(manifest));
   return 0;
 }
+
+const rejectedText = ({ source, message, problems }: RejectedManifest): string =>
+  [`Manifest ${source}: ${message}`, ...problems.map((one) => `  ${one.field} ${one.message}`)].map(visible).join("\n");
 
 const sorted = (pods: readonly Pod[]): readonly Pod[] =>
   [...pods].sort(

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { isFault } from "../base/fault.ts";
 import type { Pod } from "../model/kubernetes.ts";
+import type { LocalAnswers, RejectedManifest } from "../node/index.ts";
 import type { LocalReply } from "../ports/http-server.ts";
-import type { LocalAnswers, RejectedManifest } from "../server/index.ts";
 import { VerbError, type VerbIo } from "./io.ts";
 
 const DEFAULT_ROOT = "/var/lib/kubelet";

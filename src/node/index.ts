@@ -1,1 +1,9 @@
 export { type CountedEvent, EventLog } from "./event-log.ts";
+export type {
+  ContainerLog,
+  HealthCheck,
+  LocalAnswers,
+  NodeView,
+  RejectedManifest,
+  TimelineEntry,
+} from "./view.ts";

@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { FakeLogFiles, stillClock } from "../logs/fake-log-files.ts";
 import { makeKubeletMetrics } from "../metrics/index.ts";
 import type { ContainerStatus, Pod } from "../model/kubernetes.ts";
+import type { HealthCheck, NodeView } from "../node/index.ts";
 import type { HttpReply, HttpRequest } from "../ports/http-server.ts";
 import { type AnswerDeps, answer } from "./answer.ts";
-import type { HealthCheck, NodeView } from "./view.ts";
 
 const ok: HealthCheck = { name: "ping", problem: () => undefined };
 const LOG = "/var/log/pods/default_web-n1_u1/main/2.log";

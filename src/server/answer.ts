@@ -3,6 +3,7 @@ import { unreachable } from "../base/fault.ts";
 import type { LogDeps } from "../logs/index.ts";
 import type { KubeletMetrics } from "../metrics/index.ts";
 import type { Pod } from "../model/kubernetes.ts";
+import type { NodeView } from "../node/index.ts";
 import type { HttpReply, HttpRequest } from "../ports/http-server.ts";
 import { type Access, judgeRequest } from "./access.ts";
 import { logsReply } from "./container-logs.ts";
@@ -10,7 +11,6 @@ import { healthReply, oneHealthReply } from "./health.ts";
 import { localReply } from "./local.ts";
 import { json, text } from "./reply.ts";
 import { pathLabel, type Route, type RouteOptions, routeOf } from "./route.ts";
-import type { NodeView } from "./view.ts";
 
 export interface AnswerDeps extends LogDeps {
   readonly view: NodeView;

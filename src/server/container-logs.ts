@@ -1,10 +1,10 @@
 import { messageOf } from "../base/fault.ts";
 import { type LogDeps, type LogOptions, readLog } from "../logs/index.ts";
+import type { ContainerLog, NodeView } from "../node/index.ts";
 import type { HttpReply } from "../ports/http-server.ts";
 import { chooseContainer, hasContainer } from "./choose-container.ts";
 import { parseLogQuery } from "./log-query.ts";
 import { text } from "./reply.ts";
-import type { ContainerLog, NodeView } from "./view.ts";
 
 export interface LogRequest {
   readonly namespace: string;

@@ -1,6 +1,6 @@
+import type { HealthCheck } from "../node/index.ts";
 import type { HttpReply } from "../ports/http-server.ts";
 import { text } from "./reply.ts";
-import type { HealthCheck } from "./view.ts";
 
 /** `/healthz`: "ok", or one line per check when asked for (`verbose`) or when one fails. `exclude=NAME` leaves a check out. */
 export function healthReply(checks: readonly HealthCheck[], query: URLSearchParams): HttpReply {

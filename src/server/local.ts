@@ -1,21 +1,8 @@
-import type { EffectiveRow } from "../config/index.ts";
-import type { CountedEvent } from "../node/index.ts";
+import type { LocalAnswers, NodeView } from "../node/index.ts";
 import type { HttpReply } from "../ports/http-server.ts";
 import { json, text } from "./reply.ts";
-import type { NodeView, RejectedManifest, TimelineEntry } from "./view.ts";
 
-/** What `/local/…` answers to the verbs, by path. The client and the server are of one build, so this may change at will. */
-export interface LocalAnswers {
-  readonly node: {
-    readonly nodeName: string;
-    readonly health: readonly { readonly name: string; readonly problem: string | undefined }[];
-  };
-  readonly events: readonly CountedEvent[];
-  readonly timeline: readonly TimelineEntry[];
-  readonly rejected: readonly RejectedManifest[];
-  readonly config: { readonly options: readonly EffectiveRow[]; readonly versioned: object };
-}
-
+/** What `/local/…` answers to the verbs. */
 export function localReply([what, ...rest]: readonly string[], query: URLSearchParams, view: NodeView): HttpReply {
   const answers: { readonly [Name in keyof LocalAnswers]: () => LocalAnswers[Name] } = {
     node: () => ({

@@ -3,6 +3,7 @@ import { KubeletError, messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
 import { seconds } from "../base/units.ts";
 import type { KubeletMetrics } from "../metrics/index.ts";
+import type { NodeView } from "../node/index.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Files } from "../ports/files.ts";
 import type {
@@ -22,7 +23,6 @@ import { text } from "./reply.ts";
 import type { RouteOptions } from "./route.ts";
 import { loadServingPair, type PairOptions, pairPaths, readPem } from "./serving-pair.ts";
 import { opensslCiphers, opensslGroups, tlsVersion } from "./tls-names.ts";
-import type { NodeView } from "./view.ts";
 
 export interface ServerOptions {
   /** undefined: off (healthzPort 0). */

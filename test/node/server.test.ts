@@ -11,9 +11,11 @@ import { createClock, createFiles, createLogFiles } from "../../src/adapters/lin
 import { isFault } from "../../src/base/fault.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { millis } from "../../src/base/units.ts";
+import { runVerb, type VerbIo } from "../../src/cli/index.ts";
 import { makeKubeletMetrics } from "../../src/metrics/index.ts";
+import type { NodeView } from "../../src/node/index.ts";
 import type { Clock } from "../../src/ports/clock.ts";
-import { type NodeView, openServer, type ServerDeps, type ServerOptions } from "../../src/server/index.ts";
+import { openServer, type ServerDeps, type ServerOptions } from "../../src/server/index.ts";
 import { type Issued, issue } from "../support/certificates.ts";
 import { Scratch } from "../support/scratch.ts";
 
@@ -51,6 +53,7 @@ function depsOf(
         metadata: { name: "web-node-1", namespace: "default", uid: "u1" },
         spec: { containers: [{ name: "main" }] },
         status: {
+          phase: "Running",
           containerStatuses: [
             {
               name: "main",
@@ -296,6 +299,35 @@ test("a log is followed over the socket until its container ends", async () => {
     } else if (text.endsWith("three\n")) running = false;
   }
   assert.equal(text, "one\ntwo\nlate\nthree\n");
+});
+
+test("the verbs read a running kubelet over its socket", async () => {
+  await using scratch = new Scratch("server");
+  const path = scratch.path("0.log");
+  writeFileSync(path, line("one") + line("two"));
+  const options = optionsIn(scratch, { main: undefined, health: undefined });
+  await using server = await openServer(options, depsOf({ logPath: path }), never);
+  await server.main;
+  const run = async (...argv: string[]) => {
+    let out = "";
+    const io: VerbIo = {
+      write: async (content) => {
+        out += Buffer.from(content).toString();
+      },
+      complain: (message) => {
+        out += message;
+      },
+      env: { KUBELET_ROOT: scratch.folder },
+      now: () => new Date(),
+      connect: createLocalClient,
+      configDeps: () => assert.fail("not asked for"),
+    };
+    return { code: await runVerb(argv, io, never), out };
+  };
+  assert.match((await run("get", "pods")).out, /^default +web-node-1 +1\/1 +Running/m);
+  assert.deepEqual(await run("logs", "web", "--tail", "1"), { code: 0, out: "two\n" });
+  assert.match((await run("describe", "pod", "web")).out, /^Name: +web-node-1$/m);
+  assert.match((await run("logs", "web", "--since-time", "x")).out, /^Cannot show logs: .*Unable to decode query/);
 });
 
 test("a client that does not read holds a few blocks, not the log", async () => {

@@ -1,7 +1,7 @@
 import type { Problem } from "../base/fault.ts";
 import type { EffectiveRow } from "../config/index.ts";
 import type { Pod } from "../model/kubernetes.ts";
-import type { CountedEvent } from "../node/index.ts";
+import type { CountedEvent } from "./event-log.ts";
 
 /** What the server and the verbs see of the node. Everything is a snapshot; nothing here changes the node. */
 export interface NodeView {
@@ -48,4 +48,16 @@ export interface HealthCheck {
   readonly name: string;
   /** Why it fails; undefined: all is well. Must not wait. */
   readonly problem: () => string | undefined;
+}
+
+/** What `/local/…` answers to the verbs, by path. The client and the server are of one build, so this may change at will. */
+export interface LocalAnswers {
+  readonly node: {
+    readonly nodeName: string;
+    readonly health: readonly { readonly name: string; readonly problem: string | undefined }[];
+  };
+  readonly events: readonly CountedEvent[];
+  readonly timeline: readonly TimelineEntry[];
+  readonly rejected: readonly RejectedManifest[];
+  readonly config: { readonly options: readonly EffectiveRow[]; readonly versioned: object };
 }
