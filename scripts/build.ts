@@ -52,6 +52,8 @@ function optionsFor(entry: string, folder: string): BuildOptions {
     target: "node26",
     // Prefer the ESM build of packages that have one: only that can be split and shaken.
     mainFields: ["module", "main"],
+    // As CommonJS, which is what it offers to Node, `await import("yaml")` would have a default export and no names once it is a chunk of its own.
+    alias: { yaml: join(ROOT, "node_modules/yaml/browser/index.js") },
     loader: { ".node": "copy" },
     assetNames: "[name]-[hash]",
     chunkNames: "chunk-[name]-[hash]",

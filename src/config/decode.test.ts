@@ -14,6 +14,7 @@ const scalars: readonly [yaml: string, value: Json][] = [
   ["0777", 511],
   ["0x1F", 31],
   ["0b11", 3],
+  ["0o17", 15],
   ["1_000", 1000],
   ["1e3", 1000],
   ["5.0", 5],
@@ -49,6 +50,8 @@ const refused: readonly [name: string, text: string, message: RegExp][] = [
   ["a list", "- a\n", /must hold an object/],
   ["broken YAML", "a: [\n", /is no valid YAML: .*line 2/],
   ["binary garbage", "\u0000\u0001\ufffd: [", /is no valid YAML|must hold an object/],
+  ["what is nested without end", "[".repeat(100_000), /nested too deeply/],
+  ["what is far too long", `a: ${"x".repeat(2 ** 20)}`, /has more than/],
   ["an alias bomb", bomb, /cannot be decoded: .*alias/i],
 ];
 for (const [name, text, message] of refused) {

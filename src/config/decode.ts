@@ -1,5 +1,5 @@
-import type { Problem } from "../base/fault.ts";
-import { messageOf } from "../base/fault.ts";
+import type { Tags } from "yaml";
+import { messageOf, type Problem } from "../base/fault.ts";
 import { isObject, type Json, type JsonObject } from "./json.ts";
 
 /** A decoded document, the fields that stood in it twice (the last one counts), and what is wrong with its text. */
@@ -9,50 +9,80 @@ export interface Decoded {
   readonly problems: readonly Problem[];
 }
 
+/** Reading YAML takes about a second per MiB, while nothing else runs. No real configuration comes near. */
+const MAX_LENGTH = 1024 * 1024;
+
 /**
  * Decodes the first document of a YAML or JSON text as sigs.k8s.io/yaml does, which reads YAML 1.1: yes, no, on, off are booleans,
- * 0777 is octal. Dates and base-60 numbers stay text. The parser is loaded here because most starts that matter read no file.
+ * 0777 is octal. Dates and base-60 numbers stay text. What stands twice is only reported: for `--config` it is a warning, for drop-ins
+ * a problem, which is why this is not the reader of manifests.
  */
 export async function decodeDocument(text: string): Promise<Decoded> {
-  const { parseAllDocuments, isMap, isSeq, isScalar, isPair } = await import("yaml");
-  const failed = (message: string): Decoded => ({ doc: {}, duplicates: [], problems: [{ field: "", message }] });
   if (text.trim() === "") return failed("is empty: it must hold a KubeletConfiguration");
-  const documents = parseAllDocuments(text, {
+  if (text.length > MAX_LENGTH) return failed(`has more than ${MAX_LENGTH} characters: this is no configuration`);
+  // Loaded here: a start without a file does without.
+  const yaml = await import("yaml");
+  try {
+    return decode(yaml, text);
+  } catch (error) {
+    return failed(`cannot be decoded: ${error instanceof RangeError ? "it is nested too deeply" : messageOf(error)}`);
+  }
+}
+
+type Yaml = typeof import("yaml");
+
+function decode(yaml: Yaml, text: string): Decoded {
+  const documents = yaml.parseAllDocuments(text, {
     version: "1.1",
     uniqueKeys: false,
     merge: true,
-    customTags: (tags) =>
-      tags.filter((tag) => typeof tag !== "string" && !NOT_READ.test(`${tag.tag} ${String(tag.format ?? "")}`)),
+    customTags: tagsOfGo,
+    logLevel: "silent",
   });
   const document = "empty" in documents ? undefined : documents[0];
   if (!document) return failed("holds no document");
   const [error] = document.errors;
-  if (error) return failed(`is no valid YAML: ${(error.message.split("\n")[0] ?? "").replace(/:$/, "")}`);
+  if (error) return failed(syntaxProblem(error.message));
+  const value: Json = document.toJS({ maxAliasCount: 100 });
+  if (!isObject(value)) return failed("must hold an object with fields, not a single value or a list");
+  return { doc: value, duplicates: [...repeatedKeys(yaml, document.contents, "")], problems: [] };
+}
 
-  const duplicates: string[] = [];
-  const walk = (node: unknown, path: string): void => {
-    if (isSeq(node)) for (const [index, item] of node.items.entries()) walk(item, `${path}[${index}]`);
-    if (!isMap(node)) return;
-    const seen = new Set<string>();
-    for (const pair of node.items) {
-      if (!isPair(pair)) continue;
-      const key = String(isScalar(pair.key) ? pair.key.value : pair.key);
-      const at = path === "" ? key : `${path}.${key}`;
-      if (seen.has(key)) duplicates.push(at);
-      seen.add(key);
-      walk(pair.value, at);
-    }
-  };
-  walk(document.contents, "");
-  try {
-    const value: Json = document.toJS({ maxAliasCount: 100 });
-    return isObject(value)
-      ? { doc: value, duplicates, problems: [] }
-      : failed("must hold an object with fields, not a single value or a list");
-  } catch (error) {
-    return failed(`cannot be decoded: ${messageOf(error)}`);
+/** Only the parser's first line: the next ones show an excerpt, which may hold secrets. */
+function syntaxProblem(message: string): string {
+  if (/call stack/i.test(message)) return "is nested too deeply";
+  return `is no valid YAML: ${(message.split("\n")[0] ?? "").replace(/:$/, "")}`;
+}
+
+function* repeatedKeys(yaml: Yaml, node: unknown, path: string): Generator<string> {
+  if (yaml.isSeq(node)) {
+    for (const [index, item] of node.items.entries()) yield* repeatedKeys(yaml, item, `${path}[${index}]`);
+  }
+  if (!yaml.isMap(node)) return;
+  const seen = new Set<string>();
+  for (const { key, value } of node.items) {
+    const name = String(yaml.isScalar(key) ? key.value : key);
+    const at = path === "" ? name : `${path}.${name}`;
+    if (seen.has(name)) yield at;
+    seen.add(name);
+    yield* repeatedKeys(yaml, value, at);
   }
 }
 
-/** Tags and notations of YAML 1.1 that upstream's reader does not turn into values of their own. */
-const NOT_READ = /:(timestamp|binary|omap|pairs|set) |TIME$/;
+/** YAML 1.1 has readings that Go's parser lacks (`1:30` as 90, dates, sets) and lacks one that it has (`0o17`). */
+function tagsOfGo(tags: Tags): Tags {
+  const kept = tags.filter(
+    (tag) =>
+      typeof tag === "string" ||
+      (!/:(timestamp|binary|omap|pairs|set)$/.test(tag.tag) && (!("format" in tag) || tag.format !== "TIME")),
+  );
+  const octal = {
+    tag: "tag:yaml.org,2002:int",
+    default: true,
+    test: /^[-+]?0o[0-7]+$/,
+    resolve: (text: string) => Number(text.replace(/^[-+]/, "")) * (text.startsWith("-") ? -1 : 1),
+  };
+  return [...kept, octal];
+}
+
+const failed = (message: string): Decoded => ({ doc: {}, duplicates: [], problems: [{ field: "", message }] });
