@@ -1,4 +1,5 @@
 import type { Container, Pod } from "../model/kubernetes.ts";
+import { podLevel } from "../model/pod-level.ts";
 import {
   type Amounts,
   amountsOf,
@@ -13,7 +14,6 @@ import type { ResourceFacts } from "./facts.ts";
 import { hugepageLimits } from "./hugepages.ts";
 import { containerMemoryQos } from "./memory-qos.ts";
 import { oomScoreAdj } from "./oom.ts";
-import { podLevel } from "./pod-level.ts";
 import { swapResources } from "./swap.ts";
 
 /** What the runtime is told for one container (CRI LinuxContainerResources). */

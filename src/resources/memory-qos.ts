@@ -1,8 +1,8 @@
 import type { Container, Pod } from "../model/kubernetes.ts";
+import { limitDeclared, podLevel } from "../model/pod-level.ts";
 import { type Amounts, limitsOf, podLimits, podRequests, qosClassOf, requestsOf } from "../model/pod-resources.ts";
 import type { StringMap } from "../model/runtime.ts";
 import type { ResourceFacts } from "./facts.ts";
-import { limitDeclared, podLevel } from "./pod-level.ts";
 
 /**
  * Memory QoS, cgroup v2 only: what a container's cgroup gets beside its limit.

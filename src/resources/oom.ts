@@ -1,7 +1,7 @@
 import type { Container, Pod } from "../model/kubernetes.ts";
 import { containersOf, initContainersOf, isCritical, isSidecar } from "../model/pod.ts";
+import { podLevel } from "../model/pod-level.ts";
 import { containerTotals, qosClassOf, requestsOf } from "../model/pod-resources.ts";
-import { podLevel } from "./pod-level.ts";
 
 /** Sandboxes, Guaranteed pods and pods that the node can't do without: killed last. */
 export const LAST_KILLED = -997;

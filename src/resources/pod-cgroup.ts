@@ -1,5 +1,6 @@
 import type { Pod } from "../model/kubernetes.ts";
 import { uidOf } from "../model/pod.ts";
+import { limitDeclared } from "../model/pod-level.ts";
 import { podLimits, podRequests, qosClassOf } from "../model/pod-resources.ts";
 import type { CgroupValues } from "../ports/cgroups.ts";
 import { quotaOf, sharesOf } from "./cpu.ts";
@@ -7,7 +8,6 @@ import type { ResourceFacts } from "./facts.ts";
 import { hugepageLimits } from "./hugepages.ts";
 import { podMemoryQos } from "./memory-qos.ts";
 import { type CgroupDriver, cgroupPath, podName } from "./names.ts";
-import { limitDeclared } from "./pod-level.ts";
 
 export interface PodCgroupOptions {
   /** "" and "/" are the same. */

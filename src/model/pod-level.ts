@@ -1,6 +1,6 @@
-import type { Pod } from "../model/kubernetes.ts";
-import { containersOf, initContainersOf } from "../model/pod.ts";
-import { type Amounts, amountsOf, isPodLevelResource, limitsOf } from "../model/pod-resources.ts";
+import type { Pod } from "./kubernetes.ts";
+import { containersOf, initContainersOf } from "./pod.ts";
+import { type Amounts, amountsOf, isPodLevelResource, limitsOf } from "./pod-resources.ts";
 
 /** What `spec.resources` itself asks for; undefined where it asks for nothing that may stand there. */
 export function podLevel(pod: Pod): { readonly requests: Amounts; readonly limits: Amounts } | undefined {
