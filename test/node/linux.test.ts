@@ -33,6 +33,7 @@ import { cgroupsContract } from "../../src/ports/cgroups.contract.ts";
 import { clockContract } from "../../src/ports/clock.contract.ts";
 import { filesContract } from "../../src/ports/files.contract.ts";
 import { mountsContract } from "../../src/ports/mounts.contract.ts";
+import { createVolumes } from "../../src/volumes/index.ts";
 
 const files = createFiles();
 const mounts = createMounts();
@@ -291,4 +292,47 @@ test("createHttpClient() gets a document, and says clearly why not", async () =>
     server.closeAllConnections();
     server.close();
   }
+});
+
+test("createVolumes() sets up, binds a sub-path, and takes all of it down again", async () => {
+  await using made = scratch();
+  const rootDir = join(made.directory, "root");
+  const hostDirectory = join(made.directory, "host");
+  mkdirSync(hostDirectory);
+  writeFileSync(join(hostDirectory, "precious"), "p");
+  const facts = { memoryBytes: 2 ** 30 };
+  const volumes = createVolumes({ rootDir, facts, noswap: detectHost().tmpfsNoswap }, { files, mounts });
+  const pod = {
+    metadata: { uid: "u" },
+    spec: {
+      containers: [{ name: "c" }],
+      securityContext: { fsGroup: 1234 },
+      volumes: [
+        { name: "disk", emptyDir: {} },
+        { name: "mem", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } },
+        { name: "host", hostPath: { path: hostDirectory, type: "Directory" } },
+      ],
+    },
+  };
+  await volumes.setUp(pod, never);
+  const paths = await volumes.setUp(pod, never);
+  const [disk = "", mem = ""] = [paths.get("disk"), paths.get("mem")];
+  const stats = [await files.stat(disk), await files.stat(mem)];
+  assert.deepEqual(
+    stats.map((stat) => [stat?.mode, stat?.gid]),
+    [
+      [0o2777, 1234],
+      [0o3777, 1234],
+    ],
+  );
+  assert.equal((await mounts.usage(mem)).capacityBytes, 2 ** 20);
+  symlinkSync(hostDirectory, join(disk, "link"));
+  await mounts.bindInside(disk, "sub/path", join(rootDir, "pods/u/volume-subpaths/disk/c/0"));
+  await mounts.bindInside(mem, "", join(rootDir, "pods/u/volume-subpaths/mem/c/1"));
+  assert.equal((await mounts.list(rootDir)).length, 3);
+  await volumes.tearDown("u", never);
+  await volumes.tearDown("u", never);
+  assert.deepEqual(await mounts.list(rootDir), []);
+  assert.deepEqual(await files.list(join(rootDir, "pods/u")), []);
+  assert.equal(readFileSync(join(hostDirectory, "precious"), "utf8"), "p");
 });
