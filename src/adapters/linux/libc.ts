@@ -1,3 +1,5 @@
+import { KubeletError, messageOf } from "../../base/fault.ts";
+
 /**
  * The few system calls that Node does not have, through koffi (ADR 2). Loaded at the first use: it costs 8 ms, and a kubelet whose
  * pods need no mounts never pays them.
@@ -14,9 +16,15 @@ type AsyncCall = { async(...args: unknown[]): void };
 
 let loading: Promise<Libc> | undefined;
 
-/** @throws Error where koffi has no build for this machine */
+/** @throws KubeletError `start-refused` where koffi has no build for this machine */
 export const libc = (): Promise<Libc> => {
-  loading ??= load();
+  loading ??= load().catch((error) => {
+    throw new KubeletError(
+      `Cannot load koffi for system calls: ${messageOf(error)}; need glibc on x64 or arm64, and the package @koromix/koffi-linux-*`,
+      { code: "start-refused", what: "koffi" },
+      { cause: error },
+    );
+  });
   return loading;
 };
 
