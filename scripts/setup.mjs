@@ -17,11 +17,22 @@ const OLDEST_NODE = 18;
 /** Parts of `npm test` that run no container, and so need neither root nor Debian packages. */
 const LIGHT_PARTS = ["check", "unit", "sim"];
 
+/** What the pinned Node needs: it is built to use this library, and a bare Debian lacks it. */
+const NODE_PACKAGES = [
+  {
+    name: "libatomic1",
+    files: ["x86_64-linux-gnu", "aarch64-linux-gnu"].flatMap((triplet) => [
+      `/usr/lib/${triplet}/libatomic.so.1`,
+      `/lib/${triplet}/libatomic.so.1`,
+    ]),
+  },
+];
+
 /**
  * What real containers need. A package counts as present when its file is: a program from another source (say, a containerd built by hand)
  * is as good, and asking for the package could remove what is there.
  */
-const PACKAGES = [
+const CONTAINER_PACKAGES = [
   { name: "containerd", files: ["containerd"] },
   { name: "runc", files: ["runc"] },
   { name: "containernetworking-plugins", files: ["/usr/lib/cni/bridge", "/opt/cni/bin/bridge"] },
@@ -60,10 +71,8 @@ async function main() {
   checkMachine();
   const path = [...(process.env.PATH ?? "").split(delimiter), ...SYSTEM_FOLDERS];
   process.env.PATH = [...new Set(path.filter((folder) => folder !== ""))].join(delimiter);
-  if (needsContainers()) {
-    checkRoot();
-    await installPackages();
-  }
+  if (needsContainers()) checkRoot();
+  await installPackages(needsContainers() ? [...NODE_PACKAGES, ...CONTAINER_PACKAGES] : NODE_PACKAGES);
   await installDependencies();
   await generateCode();
   const script = join(ROOT, "scripts", `${verb}.ts`);
@@ -102,16 +111,21 @@ function checkRoot() {
 
 // Debian packages
 
-async function installPackages() {
-  const missing = PACKAGES.filter(({ files }) => !files.some(isThere)).map(({ name }) => name);
+async function installPackages(packages) {
+  const missing = packages.filter(({ files }) => !files.some(isThere)).map(({ name }) => name);
   if (missing.length === 0) return;
+  if (process.getuid() !== 0) {
+    throw new SetupError(
+      `Debian packages are missing: ${missing.join(", ")}. Install them as root: apt-get install ${missing.join(" ")}`,
+    );
+  }
   if (!isThere("apt-get")) {
     throw new SetupError(
       `these programs are missing and there is no apt-get to install them: ${missing.join(", ")} (names of Debian packages). Install them by this system's means`,
     );
   }
   await step(`Installing Debian packages: ${missing.join(" ")}`, () => aptInstall(missing));
-  const still = PACKAGES.filter(({ files }) => !files.some(isThere)).map(({ name }) => name);
+  const still = packages.filter(({ files }) => !files.some(isThere)).map(({ name }) => name);
   if (still.length > 0)
     throw new SetupError(
       `apt-get reported success, but the programs of these packages are not found: ${still.join(", ")}`,
@@ -124,7 +138,8 @@ function isThere(file) {
     : process.env.PATH.split(delimiter).map((folder) => join(folder, file));
   return candidates.some((candidate) => {
     try {
-      accessSync(candidate, constants.X_OK);
+      // A library need not be executable.
+      accessSync(candidate, candidate.includes(".so") ? constants.R_OK : constants.X_OK);
       return true;
     } catch {
       return false;

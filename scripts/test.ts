@@ -77,7 +77,7 @@ async function runPart(part: Part, request: Request): Promise<Counts> {
     }
     case "sim":
       if (simulatorExists()) return await runSimulator(request.simulator);
-      console.log("  there is no simulator yet (src/sim/main.ts)");
+      console.log("  there is no simulator yet (src/app/sim-main.ts)");
       return NOTHING;
     case "node":
       // One at a time: these files measure the machine (leaks, deadlines), and one would see another's containers.

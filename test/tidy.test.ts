@@ -116,11 +116,9 @@ function isWing(room: string): boolean {
   return WINGS.includes(room);
 }
 
-/** The whole program is put together in app, and once more, on simulated ports, in these files of sim. */
-const ASSEMBLIES = ["src/sim/main.ts", "src/sim/sim-kubelet.ts", "src/sim/run.ts"];
-
-function standsOnRoof({ path, room, isTest }: Source): boolean {
-  return room === ROOF || ASSEMBLIES.includes(path) || (room === "sim" && isTest);
+/** The whole program is put together in app: for real, and once more on simulated ports. */
+function standsOnRoof({ room, isTest }: Source): boolean {
+  return room === ROOF || (room === "sim" && isTest);
 }
 
 /** Why `source` may not import from `room`, or undefined when it may. */

@@ -1,11 +1,11 @@
-/** The simulator as a part of the tests: `src/sim/main.ts` in a process of its own. */
+/** The simulator as a part of the tests: `src/app/sim-main.ts` in a process of its own. */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type Counts, NOTHING, plus } from "./tests.ts";
 
-const MAIN = join(import.meta.dirname, "../../src/sim/main.ts");
+const MAIN = join(import.meta.dirname, "../../src/app/sim-main.ts");
 const CLOSING = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/;
 
 export function simulatorExists(): boolean {
