@@ -26,6 +26,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Files } from "../ports/files.ts";
 import type { Random } from "../ports/random.ts";
 import type { Images, Runtime } from "../ports/runtime.ts";
+import type { PodCgroups } from "../resources/index.ts";
 import type { RejectedManifest, SourceUpdate } from "../sources/index.ts";
 import { type Posted, StatusBoard } from "../status/index.ts";
 import type { ConfigDeps, NodeSettings } from "./configs.ts";
@@ -214,6 +215,13 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     },
   };
 }
+
+/** The verbs of a cgroup executor as plain functions: spreading a class instance would lose them. */
+export const podCgroupVerbs = (cgroups: PodCgroups) => ({
+  ensure: (pod: Pod) => cgroups.ensure(pod),
+  remove: (uid: string) => cgroups.remove(uid),
+  list: () => cgroups.list(),
+});
 
 const isTerminal = (posted: Posted | undefined): boolean =>
   posted?.status.phase === "Succeeded" || posted?.status.phase === "Failed";

@@ -22,7 +22,7 @@ import { parseResolvConf } from "../network/index.ts";
 import { containerResources, createPodCgroups, podCgroup, sandboxResources } from "../resources/index.ts";
 import { readSources } from "../sources/index.ts";
 import { createVolumes } from "../volumes/index.ts";
-import { type Core, openCore } from "./core.ts";
+import { type Core, openCore, podCgroupVerbs } from "./core.ts";
 import { textOfLog } from "./log-tail.ts";
 import { nodeAddresses } from "./machine.ts";
 import { chooseRuntime, openRuntime } from "./runtime.ts";
@@ -130,7 +130,7 @@ async function runNode(
       volumes,
       runtime: runtime.cri.runtime,
       imageService: runtime.cri.images,
-      cgroups: { ...podCgroups, parentOf: (pod) => podCgroup(pod, cgroupOptions).parent },
+      cgroups: { ...podCgroupVerbs(podCgroups), parentOf: (pod) => podCgroup(pod, cgroupOptions).parent },
       readCredentials: nodeCredentials({ rootDir, homeDir: process.env.HOME }, files, log),
       logTail: textOfLog,
       sandboxResources: (pod) => sandboxResources(pod, facts),

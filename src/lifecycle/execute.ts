@@ -41,7 +41,9 @@ export async function execute(
     case "stop-containers":
       return stopContainers(step.stops, pod, memory, deps, signal);
     case "stop-sandbox":
-      return deps.runtime.stopSandbox(step.id, signal);
+      await deps.runtime.stopSandbox(step.id, signal);
+      memory.stopped.add(step.id);
+      return;
     case "start-container":
       return startContainer(needed(pod), step, memory, deps, signal);
     case "remove-container":
@@ -49,6 +51,7 @@ export async function execute(
     case "remove-sandbox":
       // Stopped once more: only a completed stop gives the network's address back.
       await deps.runtime.stopSandbox(step.id, signal);
+      memory.stopped.delete(step.id);
       return deps.runtime.removeSandbox(step.id, signal);
     case "finish":
       return finishPod(mailbox.intent, deps, signal);

@@ -15,6 +15,8 @@ export class Memory {
   ended = false;
   /** Containers stopped in order to start again. */
   readonly restarting = new Set<string>();
+  /** Sandboxes that were stopped to the end. */
+  readonly stopped = new Set<string>();
   /** Container name -> restart count to begin with. */
   readonly attempts = new Map<string, number>();
   /** Container name -> what the last try to start it ended with. */

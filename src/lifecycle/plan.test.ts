@@ -206,6 +206,12 @@ const cases: readonly Case[] = [
     ended: true,
   },
   {
+    name: "gives the network back of a sandbox that died by itself, before it is replaced",
+    seen: snapshot([sandbox("s0", "not-ready")], seenOf(web, "exited")),
+    input: { stopped: new Set() },
+    steps: ["stop-sandbox s0"],
+  },
+  {
     name: "replaces a sandbox that broke",
     seen: snapshot([sandbox("s0", "not-ready")], seenOf(web, "exited")),
     steps: ["sandbox 1 again"],
@@ -351,6 +357,7 @@ function planOf({ pod, stop, seen, images = ready, hold, input }: Case): Plan {
     now: instant(100) as Instant,
     ended: false,
     restarting: new Set(),
+    stopped: new Set(["s0"]),
     prepared: true,
     image: ({ name }) => ("kind" in images ? (images as ImageState) : images[name]),
     hold: () => hold,

@@ -67,6 +67,8 @@ export interface PlanInput {
   readonly ended: boolean;
   /** Ids of containers that were stopped in order to start again. */
   readonly restarting: ReadonlySet<string>;
+  /** Ids of sandboxes that were stopped to the end: one that died by itself still holds its network until it is. */
+  readonly stopped: ReadonlySet<string>;
   /** Cgroup, directories and volumes stand. */
   readonly prepared: boolean;
   /** undefined: nobody asked for it yet. */
@@ -91,35 +93,35 @@ const NOTHING: Pick<Plan, "wakeAt" | "waiting" | "ended" | "sandboxReason"> = {
 /** Decides the next steps that bring one pod closer to its intent. Pure: no clock, no I/O, no log. No steps: at rest. */
 export function planPod(input: PlanInput): Plan {
   const { intent, seen } = input;
-  if (intent.goal === "stop") return { ...NOTHING, ended: input.ended, steps: planStop(intent, seen) };
+  if (intent.goal === "stop") return { ...NOTHING, ended: input.ended, steps: planStop(intent, input) };
   const { pod } = intent;
   if (input.ended || hasEnded(pod, seen, input.restarting))
-    return { ...NOTHING, ended: true, steps: planEnd(pod, seen) };
+    return { ...NOTHING, ended: true, steps: planEnd(pod, input) };
   const need = sandboxNeed(pod, seen);
   if (need.needed) return { ...planSandbox(input, pod, need), sandboxReason: need.reason };
   if (!input.prepared) return { ...NOTHING, steps: [{ kind: "prepare" }] };
   return planContainers(input, pod, need.sandbox.id);
 }
 
-function planStop(intent: Extract<PodIntent, { goal: "stop" }>, seen: PodSnapshot | undefined): readonly Step[] {
-  const steps = stopAll(intent.pod, seen, intent.grace, (name) => `Stopping container ${name}`);
+function planStop(intent: Extract<PodIntent, { goal: "stop" }>, input: PlanInput): readonly Step[] {
+  const steps = stopAll(intent.pod, input, intent.grace, (name) => `Stopping container ${name}`);
   return steps.length > 0 ? steps : [{ kind: "finish" }];
 }
 
-function planEnd(pod: Pod, seen: PodSnapshot | undefined): readonly Step[] {
-  const steps = stopAll(pod, seen, gracePeriodOf(pod), (name) => `Stopping container ${name}`);
-  return steps.length > 0 ? steps : surplus(seen);
+function planEnd(pod: Pod, input: PlanInput): readonly Step[] {
+  const steps = stopAll(pod, input, gracePeriodOf(pod), (name) => `Stopping container ${name}`);
+  return steps.length > 0 ? steps : surplus(input.seen);
 }
 
-/** Everything that runs, then every sandbox that is ready. Nothing is added on top of a stop that has yet to be seen done. */
+/** Everything that runs, then every sandbox that was not stopped yet. Nothing is added on top of a stop that has yet to be seen done. */
 function stopAll(
   pod: Pod | undefined,
-  seen: PodSnapshot | undefined,
+  { seen, stopped }: PlanInput,
   grace: Millis,
   message: (name: string) => string,
 ): readonly Step[] {
   const running = runningIn(seen);
-  const sandboxes = (seen?.sandboxes ?? []).filter(({ state }) => state === "ready");
+  const sandboxes = (seen?.sandboxes ?? []).filter(({ id, state }) => state === "ready" || !stopped.has(id));
   const stops = running.map(({ id, name }) => ({
     id,
     name,
@@ -144,7 +146,7 @@ function outlived(pod: Pod, name: string): readonly string[] {
 
 function planSandbox(input: PlanInput, pod: Pod, need: Extract<SandboxNeed, { needed: true }>): Plan {
   const { seen } = input;
-  const rest = stopAll(pod, seen, gracePeriodOf(pod), (name) => `Stopping container ${name}`);
+  const rest = stopAll(pod, input, gracePeriodOf(pod), (name) => `Stopping container ${name}`);
   if (rest.length > 0) return { ...NOTHING, steps: rest };
   const init = initContainersOf(pod);
   // A new sandbox runs every init container again: records of the old one would look like progress.
@@ -207,6 +209,7 @@ function planStarts(input: PlanInput, starts: readonly Start[]): Pick<Plan, "ste
       else steps.push({ kind: "fetch-image", container, attempt });
     } else {
       if (!image) steps.push({ kind: "fetch-image", container, attempt });
+      else if (image.lastFailure) waiting.set(container.name, image.lastFailure);
       held = true;
     }
   }

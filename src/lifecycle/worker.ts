@@ -78,6 +78,7 @@ function look(mailbox: Mailbox, memory: Memory, deps: WorkerDeps): Plan {
     now: deps.clock.monotonic(),
     ended: memory.ended,
     restarting: memory.restarting,
+    stopped: memory.stopped,
     prepared: memory.prepared,
     image: (container, attempt) => deps.image(intent.uid, container, attempt),
     hold: (container, finishedAt) => memory.hold(container, finishedAt, intent.pod ? podText(intent.pod) : ""),

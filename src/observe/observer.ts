@@ -39,7 +39,8 @@ export class Observer {
   readonly #snapshots = new Map<string, PodSnapshot>();
   /** Container or sandbox id -> pod UID. */
   readonly #owners = new Map<string, string>();
-  readonly #reading = new Map<string, { again: Promise<void> | undefined; current: Promise<void> }>();
+  /** Pods that are being read: the last reading asked for, and the one that has not begun yet. */
+  readonly #queues = new Map<string, { tail: Promise<void> | undefined; next: Promise<void> | undefined }>();
   readonly #afresh = new Set<string>();
   readonly #synced = Promise.withResolvers<void>();
   #turn = 0;
@@ -68,21 +69,37 @@ export class Observer {
   }
 
   /** Reads one pod. The answer was read after this call began; calls that come while one waits share it. */
-  async refresh(uid: string, signal: AbortSignal): Promise<void> {
-    const running = this.#reading.get(uid);
-    if (running) {
-      running.again ??= running.current.catch(() => {}).then(() => this.#start(uid, signal));
-      return running.again;
-    }
-    return this.#start(uid, signal);
+  refresh(uid: string, signal: AbortSignal): Promise<void> {
+    const queue = this.#queues.get(uid);
+    return queue?.next ?? this.#enqueue(uid, () => this.#read(uid, signal));
   }
 
-  #start(uid: string, signal: AbortSignal): Promise<void> {
-    const current = this.#read(uid, signal).finally(() => {
-      if (this.#reading.get(uid)?.current === current) this.#reading.delete(uid);
-    });
-    this.#reading.set(uid, { again: undefined, current });
-    return current;
+  /** One reading of a pod at a time: an older answer never replaces a newer one. */
+  #enqueue(uid: string, read: () => Promise<void>): Promise<void> {
+    const queue = this.#queues.get(uid) ?? { tail: undefined, next: undefined };
+    this.#queues.set(uid, queue);
+    const turn = this.#afterwards(uid, queue, queue.tail, read);
+    if (queue.tail) queue.next = turn;
+    queue.tail = turn;
+    return turn;
+  }
+
+  async #afterwards(
+    uid: string,
+    queue: { tail: Promise<void> | undefined; next: Promise<void> | undefined },
+    before: Promise<void> | undefined,
+    read: () => Promise<void>,
+  ): Promise<void> {
+    if (before) {
+      await before.catch(() => {});
+      // From here on the answer may miss what happens next: who comes now gets the one after it.
+      queue.next = undefined;
+    }
+    try {
+      await read();
+    } finally {
+      if (queue.next === undefined) this.#queues.delete(uid);
+    }
   }
 
   async #read(uid: string, signal: AbortSignal): Promise<void> {
@@ -197,10 +214,12 @@ export class Observer {
     const listings = group(sandboxes, containers);
     const gone = [...this.#snapshots.keys()].filter((uid) => !listings.has(uid));
     const changed = [...listings].filter(([uid, listing]) => differs(listing, this.#snapshots.get(uid)));
-    // A pod that somebody reads right now, or read since the list was taken, is read again: the list may be older than that.
-    const first = this.#snapshots.size === 0 && this.#reading.size === 0;
+    // At the start the list itself is what is known; later a pod is listed anew, for this list may be older than its snapshot.
+    const first = this.#snapshots.size === 0 && this.#queues.size === 0;
     const results = await Promise.allSettled([
-      ...changed.map(([uid, listing]) => (first ? this.#take(uid, listing, signal) : this.refresh(uid, signal))),
+      ...changed.map(([uid, listing]) =>
+        first ? this.#enqueue(uid, () => this.#take(uid, listing, signal)) : this.refresh(uid, signal),
+      ),
       ...gone.map((uid) => this.refresh(uid, signal)),
     ]);
     const broken = results.find((result) => result.status === "rejected");

@@ -70,7 +70,7 @@ function specHash(wishes: Wishes, uid: string, name: string): string | undefined
   return spec && containerHash(spec);
 }
 
-/** Whether every regular container ended for good, or an init container failed for good. `besides`: the one about to start. */
+/** Whether every regular container ended for good, or an init container failed for good before any began. `besides`: the one about to start. */
 export function hasEnded(world: World, wishes: Wishes, uid: string, besides?: SimContainer): boolean {
   const pod = wishes.known.get(uid);
   if (!pod) return false;
@@ -81,6 +81,12 @@ export function hasEnded(world: World, wishes: Wishes, uid: string, besides?: Si
     const last = newest(name);
     return last?.state === "exited" && !restartable(last.exitCode) && !wasReplaced(wishes, last);
   };
+  const failedInit = initContainersOf(pod).some((spec) => {
+    const last = newest(spec.name);
+    return !isSidecar(spec) && last?.exitCode !== 0 && overFor(spec.name, (code) => mayRestart(pod, spec, code));
+  });
+  const begun = containersOf(pod).some((spec) => newest(spec.name));
+  if (failedInit && !begun) return true;
   return containersOf(pod).every((spec) => overFor(spec.name, (exitCode) => mayRestart(pod, spec, exitCode)));
 }
 
@@ -89,5 +95,5 @@ const later = (a: SimContainer | undefined, b: SimContainer): SimContainer =>
   a && Number(a.id.slice(1)) > Number(b.id.slice(1)) ? a : b;
 
 /** It was stopped because its definition changed: that is not an end of its own. */
-const wasReplaced = (wishes: Wishes, { uid, config }: SimContainer): boolean =>
-  specHash(wishes, uid, config.name) !== config.annotations[ANNOTATION_CONTAINER_HASH];
+const wasReplaced = (wishes: Wishes, { uid, config, stopping }: SimContainer): boolean =>
+  stopping !== undefined && specHash(wishes, uid, config.name) !== config.annotations[ANNOTATION_CONTAINER_HASH];

@@ -43,17 +43,22 @@ export async function runScenario(seed: number, startCore: StartCore): Promise<O
   };
   const history: string[] = [];
   const note = (text: string) => void history.push(`${(time.now() / 1000).toFixed(3)} s: ${text}`);
+  world.onChange = (text) => note(`  ${text}`);
   let crashes = 0;
   let pods = 0;
   let kubelet = new SimKubelet(node, [...wanted.values()], startCore, silentLog);
 
+  let up = true;
   function restart(): void {
+    if (!up) return;
+    up = false;
     crashes++;
     note("kubelet killed");
     kubelet.kill();
     const down = chance.between(0, 5_000);
     time.at(down, () => {
       note("kubelet started");
+      up = true;
       kubelet = new SimKubelet(node, [...wanted.values()], startCore, silentLog);
     });
   }

@@ -57,6 +57,12 @@ export class SimRuntime implements Runtime, Images {
 
   async runSandbox(config: SandboxConfig): Promise<string> {
     const sandbox = await this.#call("run-sandbox", "RunPodSandbox", () => {
+      const { uid, attempt } = config.metadata;
+      // Runtimes reserve the name made of these: a call that was thought lost keeps a second one from taking effect.
+      for (const { config: other } of this.#world.sandboxes.values()) {
+        if (other.metadata.uid === uid && other.metadata.attempt === attempt)
+          throw reserved("RunPodSandbox", uid, attempt);
+      }
       this.#judge.onRunSandbox(config);
       return this.#world.addSandbox(config);
     });
@@ -108,6 +114,11 @@ export class SimRuntime implements Runtime, Images {
     return this.#call("create", "CreateContainer", () => {
       const sandbox = this.#world.sandboxes.get(sandboxId) ?? notFound("CreateContainer", sandboxId);
       if (sandbox.state !== "ready") throw refused("CreateContainer", "sandbox is not ready");
+      for (const { uid, config: other } of this.#world.containers.values()) {
+        const same =
+          uid === sandbox.config.metadata.uid && other.name === config.name && other.attempt === config.attempt;
+        if (same) throw reserved("CreateContainer", `${uid} ${config.name}`, config.attempt);
+      }
       return this.#world.addContainer(sandbox, config).id;
     });
   }
@@ -281,6 +292,8 @@ export interface Judge {
 
 const refused = (call: string, text: string) =>
   new KubeletError(`Cannot call ${call}: ${text}`, { code: "runtime-refused", call, status: "UNKNOWN" });
+
+const reserved = (call: string, name: string, attempt: number) => refused(call, `name ${name} ${attempt} is reserved`);
 
 function notFound(call: string, id: string): never {
   throw new KubeletError(`Cannot call ${call}: ${id} is not there`, { code: "runtime-not-found", call, id });

@@ -57,6 +57,8 @@ export class World {
   readonly #violations: string[] = [];
   #ids = 0;
   #ips = 0;
+  /** Told of everything that changes, for a person who replays a run. */
+  onChange: (text: string) => void = () => {};
   starts = 0;
   adds = 0;
   dels = 0;
@@ -184,6 +186,9 @@ export class World {
   }
 
   #tell(kind: WorldEvent["kind"], id: string, uid: string): void {
+    const container = this.containers.get(id);
+    const what = container ? `container ${container.config.name} ${container.config.attempt}` : "sandbox";
+    this.onChange(`${kind} ${what} (${id}) of pod ${uid}`);
     for (const listener of this.#listeners) listener({ kind, id, uid });
   }
 }
