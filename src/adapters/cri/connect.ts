@@ -69,7 +69,7 @@ export function connectCri(options: CriOptions): Cri {
       : open(imageEndpoint, "imageServiceEndpoint");
 
   const feed = {
-    sources: async (signal: AbortSignal) => eventSources(transport, await runtime.version(signal)),
+    sources: async (signal: AbortSignal) => eventSources(transport, runtime, clock, await runtime.version(signal)),
     probe: (signal: AbortSignal) => runtime.version(signal),
     clock,
     random,
@@ -99,9 +99,14 @@ export function connectCri(options: CriOptions): Cri {
  * Best first. containerd 1.7 has CRI events, but gives each one to a single subscriber and drops them when nobody reads: someone else's
  * `crictl events` would take ours. 1.6 has none.
  */
-function eventSources(transport: Transport, { name, version }: RuntimeVersion): readonly EventSource[] {
+function eventSources(
+  transport: Transport,
+  runtime: Runtime,
+  clock: Clock,
+  { name, version }: RuntimeVersion,
+): readonly EventSource[] {
   const cri = criEvents(transport);
-  const containerd = containerdEvents(transport);
+  const containerd = containerdEvents(transport, runtime, clock);
   return name === "containerd" && /^v?1\./.test(version) ? [containerd, cri] : [cri, containerd];
 }
 

@@ -1,6 +1,10 @@
+import { isFault } from "../../base/fault.ts";
 import type { RuntimeEvent } from "../../model/runtime.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Runtime } from "../../ports/runtime.ts";
 import { containerd, type runtime } from "./generated/cri.js";
 import * as methods from "./methods.ts";
+import { settled } from "./settle.ts";
 import type { Transport } from "./transport.ts";
 
 /** A stream of hints that ends or throws when its connection does. */
@@ -35,36 +39,42 @@ export function fromCriEvent(message: runtime.v1.ContainerEventResponse.$Propert
 }
 
 /** Only what can change a pod; everything else (images, snapshots, exec processes' starts) would just be thrown away here. */
-const FILTERS = [
-  "/tasks/start",
-  "/tasks/exit",
-  "/tasks/delete",
-  "/tasks/oom",
-  "/containers/create",
-  "/containers/delete",
-].map((topic) => `namespace==k8s.io,topic==${topic}`);
+const FILTERS = ["/tasks/start", "/tasks/exit", "/tasks/oom", "/containers/create", "/containers/delete"].map(
+  (topic) => `namespace==k8s.io,topic=="${topic}"`,
+);
 
 /** containerd's own event service on the same socket: any containerd. */
-export const containerdEvents = (transport: Transport): EventSource => ({
+export const containerdEvents = (transport: Transport, runtime: Runtime, clock: Clock): EventSource => ({
   name: "containerd events",
-  async *open(signal) {
-    const messages = transport.stream(
-      methods.subscribe,
-      { filters: FILTERS },
-      { action: "read events of containerd", signal },
-    );
-    for await (const message of messages) {
-      const event = fromEnvelope(message);
-      if (event) yield event;
-    }
-  },
+  open: (signal) => settled(readEnvelopes(transport, signal), (id) => hasStopped(runtime, id, signal), clock, signal),
 });
+
+async function* readEnvelopes(
+  transport: Transport,
+  signal: AbortSignal,
+): AsyncGenerator<RuntimeEvent, void, undefined> {
+  const call = { action: "read events of containerd", signal };
+  for await (const message of transport.stream(methods.subscribe, { filters: FILTERS }, call)) {
+    const event = fromEnvelope(message);
+    if (event) yield event;
+  }
+}
+
+/** Whether CRI itself says that a container, or the sandbox with this id, does not run any more. A failing call counts as yes. */
+async function hasStopped(runtime: Runtime, id: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await runtime.containerStatus(id, signal)).state !== "running";
+  } catch (error) {
+    if (!isFault(error, "runtime-not-found")) return true;
+  }
+  return runtime.sandboxStatus(id, signal).then(
+    ({ state }) => state !== "ready",
+    () => true,
+  );
+}
 
 /**
  * undefined for what does not concern CRI, such as the end of an exec process (each exec probe makes one).
- *
- * An exit is told twice, at `/tasks/exit` and at `/tasks/delete`: containerd's CRI part hears of it at the same moment as we do, and
- * changes its state only after it has deleted the task, so a status read after the first may still say "running".
  */
 export function fromEnvelope(envelope: containerd.Envelope.$Properties): RuntimeEvent | undefined {
   const data = envelope.event?.value;
@@ -75,10 +85,6 @@ export function fromEnvelope(envelope: containerd.Envelope.$Properties): Runtime
     case "/tasks/exit": {
       const { id, containerId } = containerd.TaskExit.decode(data);
       return id === containerId ? event("stopped", containerId) : undefined;
-    }
-    case "/tasks/delete": {
-      const { id, containerId } = containerd.TaskDelete.decode(data);
-      return id === "" || id === containerId ? event("stopped", containerId) : undefined;
     }
     case "/tasks/oom":
       return event("oom", containerd.TaskOOM.decode(data).containerId);
