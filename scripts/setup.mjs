@@ -209,8 +209,7 @@ function forbidServices() {
 /** A service that our installation brought must not start at the next boot either. */
 function leaveDisabled(name) {
   const unit = { containerd: "containerd.service", "docker-registry": "docker-registry.service" }[name];
-  if (unit !== undefined && isThere("systemctl"))
-    spawnSync("systemctl", ["disable", "--quiet", unit], { stdio: "ignore" });
+  if (unit !== undefined) spawnSync("deb-systemd-helper", ["disable", unit], { stdio: "ignore" });
 }
 
 // npm dependencies
