@@ -12,7 +12,7 @@ export interface Endpoint {
  * @throws KubeletError `config-invalid` naming `field` for anything else
  */
 export function parseEndpoint(text: string, field: string): Endpoint {
-  const match = /^(?:unix:(?:\/\/)?)?(\/[^\0]+)$/.exec(text);
+  const match = /^(?:unix:(?:\/\/)?)?(\/(?!\/)[^\0]+)$/.exec(text);
   const path = match?.[1];
   if (path === undefined) {
     const message = `need a Unix socket such as unix:///run/containerd/containerd.sock, got ${JSON.stringify(text)}`;

@@ -26,8 +26,8 @@ const TOLERANCE = 2;
 /** The limit always tries one more than what was good so far. */
 const HEADROOM = 1;
 const WEIGHT = 0.1;
-/** The base forgets slowly, because a machine and its images change. */
-const FORGET = 0.002;
+/** How fast the base follows when calls get slower with little else running: machines and images change. */
+const LEARN = 0.1;
 
 export function startingLimit(cores: number): Limit {
   const floor = Math.max(2, cores);
@@ -37,13 +37,20 @@ export function startingLimit(cores: number): Limit {
 export function adaptLimit(limit: Limit, sample: Sample): Limit {
   // The latency of a failure tells about the failure.
   if (sample.failed || !(sample.latency > 0)) return limit;
-  const known = limit.base[sample.call];
-  const base =
-    known === undefined || sample.latency < known ? sample.latency : known + (sample.latency - known) * FORGET;
+  const base = nextBase(limit, sample);
   const next = { ...limit, base: { ...limit.base, [sample.call]: base } };
   // Without a queue, latency says nothing about whether a higher or lower limit would do better.
   if (sample.inFlight < Math.floor(limit.value)) return next;
   const ratio = Math.min(1, Math.max(0.5, (base * TOLERANCE) / sample.latency));
   const goal = limit.value * ratio + HEADROOM;
   return { ...next, value: Math.min(CEILING, Math.max(limit.floor, limit.value + (goal - limit.value) * WEIGHT)) };
+}
+
+/** Only calls with little company may raise a base: otherwise overload would become the measure of itself. */
+function nextBase({ base, floor }: Limit, { call, latency, inFlight }: Sample): number {
+  const known = base[call];
+  // Nothing known, as when a node starts all its pods at once: taken for a runtime that only computes, which is the cautious guess.
+  if (known === undefined) return latency / Math.max(1, inFlight / floor);
+  if (latency < known) return latency;
+  return inFlight <= floor ? known + (latency - known) * LEARN : known;
 }
