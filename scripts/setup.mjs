@@ -5,7 +5,7 @@
  * In order: platform and root, Debian packages, npm dependencies by lockfile, generated code. Each step is skipped when its result is
  * there, so a second run costs a few file checks.
  */
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { accessSync, constants, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join, relative } from "node:path";
@@ -153,6 +153,7 @@ function isThere(file) {
  */
 async function aptInstall(names) {
   const install = ["install", "-y", "--no-install-recommends", "--no-remove", ...names];
+  const before = bootLinks();
   const release = forbidServices();
   try {
     const first = await apt(install);
@@ -168,7 +169,8 @@ async function aptInstall(names) {
       throw aptError(install, update.code === 0 ? second : { ...second, output: `${update.output}\n${second.output}` });
   } finally {
     release();
-    for (const name of names) leaveDisabled(name);
+    // What our installation brought must not start at the next boot either; an upgrade respects that the link is gone.
+    for (const link of bootLinks()) if (!before.includes(link)) rmSync(link);
   }
 }
 
@@ -206,10 +208,11 @@ function forbidServices() {
   return release;
 }
 
-/** A service that our installation brought must not start at the next boot either. */
-function leaveDisabled(name) {
-  const unit = { containerd: "containerd.service", "docker-registry": "docker-registry.service" }[name];
-  if (unit !== undefined) spawnSync("deb-systemd-helper", ["disable", unit], { stdio: "ignore" });
+/** The links by which systemd starts units at boot. */
+function bootLinks() {
+  const folder = "/etc/systemd/system";
+  const kinds = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".wants")) : [];
+  return kinds.flatMap((kind) => readdirSync(join(folder, kind)).map((name) => join(folder, kind, name)));
 }
 
 // npm dependencies
