@@ -71,7 +71,10 @@ class QosCgroups implements PodCgroups {
 
   async remove(uid: string): Promise<void> {
     // Where it lies depends on the class, which nobody may know any more.
-    for (const qos of CLASSES) await this.#cgroups.destroy(this.#path(podName(this.#options.cgroupRoot, qos, uid)));
+    const known = this.#shares.get(uid);
+    for (const qos of known ? [known.qos] : CLASSES) {
+      await this.#cgroups.destroy(this.#path(podName(this.#options.cgroupRoot, qos, uid)));
+    }
     if (this.#shares.delete(uid)) await this.#writeSums();
   }
 

@@ -1,6 +1,6 @@
 import { constants, readdirSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rmdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Cgroups, CgroupValues } from "../../ports/cgroups.ts";
 import { type CgroupFile, cgroupFiles } from "./cgroup-files.ts";
 import { type CgroupTree, EXISTENCE_CONTROLLERS, v1Trees } from "./cgroup-trees.ts";
@@ -26,9 +26,7 @@ export function createCgroups({ version, root }: CgroupsOptions): Cgroups {
     version,
     exists: (path) => doing("look for cgroup", path, () => exists(version, trees, checked(path))),
     missingFrom: (path) => doing("look for cgroup", path, () => missingFrom(version, trees, checked(path))),
-    create: async (path) => {
-      for (const tree of trees) await doing("make cgroup", path, () => create(version, tree, checked(path)));
-    },
+    create: (path) => doing("make cgroup", path, () => createInAll(version, trees, checked(path))),
     write: async (path, values) => write(version, trees, checked(path), values),
     children: (path) => doing("list cgroup", path, () => children(trees, checked(path))),
     processes: (path) => doing("read processes of cgroup", path, () => processes(trees, checked(path))),
@@ -57,17 +55,38 @@ async function missingFrom(version: 1 | 2, trees: readonly CgroupTree[], path: s
 const countsForExistence = (version: 1 | 2) => (tree: CgroupTree) =>
   version === 2 || tree.controllers.some((controller) => EXISTENCE_CONTROLLERS.includes(controller));
 
-async function create(version: 1 | 2, { mountPoint, controllers }: CgroupTree, path: string): Promise<void> {
+async function createInAll(version: 1 | 2, trees: readonly CgroupTree[], path: string): Promise<void> {
+  const make = version === 1 ? createV1 : createV2;
+  await Promise.all(trees.map((tree) => make(tree, path)));
+}
+
+/** From the leaf up: for all but the first pod of a class its parents are there. */
+async function createV1(tree: CgroupTree, path: string): Promise<void> {
+  const directory = join(tree.mountPoint, path);
+  try {
+    await makeDirectory(directory);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT" || path === "/") throw error;
+    await createV1(tree, dirname(path));
+    await makeDirectory(directory);
+  }
+  if (tree.controllers.includes("cpuset")) await fillCpuset(dirname(directory), directory);
+}
+
+/** From the root down: each level must have handed its controllers to the next before that is of use. */
+async function createV2({ mountPoint }: CgroupTree, path: string): Promise<void> {
   let parent = mountPoint;
   for (const step of path.split("/").filter(Boolean)) {
-    const directory = join(parent, step);
-    if (version === 2) await delegate(parent);
-    await mkdir(directory).catch((error) => {
-      if (errnoOf(error) !== "EEXIST") throw error;
-    });
-    if (controllers.includes("cpuset")) await fillCpuset(parent, directory);
-    parent = directory;
+    await delegate(parent);
+    parent = join(parent, step);
+    await makeDirectory(parent);
   }
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  await mkdir(path).catch((error) => {
+    if (errnoOf(error) !== "EEXIST") throw error;
+  });
 }
 
 /** v2: a child has the controllers that its parent hands down. One that can't be handed down is no reason to go without the others. */
@@ -131,6 +150,7 @@ async function processesBelow(directory: string): Promise<readonly number[]> {
 
 async function destroy(trees: readonly CgroupTree[], path: string): Promise<void> {
   if (path.split("/").filter(Boolean).length === 0) throw refused("remove cgroup", path, "EINVAL", "it is the root");
+  if (await removedEmpty(trees, path)) return;
   for (let pass = 0; ; pass++) {
     const left = await processes(trees, path);
     if (left.length === 0) break;
@@ -140,6 +160,19 @@ async function destroy(trees: readonly CgroupTree[], path: string): Promise<void
     await new Promise((resolve) => setTimeout(resolve, KILL_PAUSE_MS));
   }
   for (const tree of trees) await removeBelow(join(tree.mountPoint, path));
+}
+
+/** The kernel itself refuses to remove a cgroup that holds processes or others: mostly this is all there is to do. */
+async function removedEmpty(trees: readonly CgroupTree[], path: string): Promise<boolean> {
+  const removed = await Promise.all(
+    trees.map((tree) =>
+      rmdir(join(tree.mountPoint, path)).then(
+        () => true,
+        (error) => isAbsent(error),
+      ),
+    ),
+  );
+  return removed.every(Boolean);
 }
 
 async function kill(trees: readonly CgroupTree[], path: string, pids: readonly number[]): Promise<void> {
