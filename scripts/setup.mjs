@@ -128,7 +128,7 @@ async function installPackages(packages) {
   const still = packages.filter(({ files }) => !files.some(isThere)).map(({ name }) => name);
   if (still.length > 0)
     throw new SetupError(
-      `apt-get reported success, but the programs of these packages are not found: ${still.join(", ")}`,
+      `apt-get reported success, but the programs of these packages are not found: ${still.join(", ")}. Their files may have been deleted: apt-get install --reinstall ${still.join(" ")}`,
     );
 }
 
