@@ -49,7 +49,9 @@ const failures: readonly (readonly [string, string, RegExp])[] = [
   ["self reference", "a: &a [*a]", /line 1:8: repeats what it is part of/],
   ["unknown alias", "a: *b", /Cannot read f: line 1:4/],
   ["two documents", "a: 1\n---\nb: 1", /holds 2 documents/],
-  ["deep", "[".repeat(100_000), /Cannot read f/],
+  ["deep", "[".repeat(100_000), /nested too deeply/],
+  ["many aliases", `a: &a 1\nb: [${"*a,".repeat(1001)}]`, /line 2:\d+: is alias number 1001/],
+  ["a mistake per line", "@\n".repeat(50_000), /line 1:1: Plain value cannot start with reserved character @/],
   ["large and not JSON", `a: ${"x".repeat(3 * 1024 * 1024)}`, /is not JSON/],
 ];
 

@@ -4,8 +4,8 @@ import { KubeletError } from "../base/fault.ts";
 
 /** Largest manifest or configuration file that is read, as in the Go kubelet. */
 export const MAX_MANIFEST_BYTES = 10 * 1024 * 1024;
-/** YAML takes about a second per MiB to read, while nothing else runs; JSON is quick. No real manifest comes near. */
-const MAX_YAML_LENGTH = 2 * 1024 * 1024;
+/** Dense YAML takes up to six seconds per MiB to read, while nothing else runs; JSON is quick. No real manifest comes near. */
+const MAX_YAML_LENGTH = 512 * 1024;
 const MAX_PROBLEMS = 10;
 /** How often aliases may repeat what they name before the file counts as an attack on memory. */
 const MAX_ALIASES = 1000;
@@ -82,15 +82,16 @@ function readDocuments(yaml: Yaml, text: string, what: string): YamlDocument {
     logLevel: "silent",
   });
   const documents = "empty" in parsed ? [] : parsed;
-  const problems: Problem[] = documents.flatMap(({ errors }) =>
-    errors.map((error) => ({ field: position(text.slice(0, error.pos[0])), message: oneLine(error.message) })),
-  );
-  if (problems.length > 0) throw invalid(what, problems);
+  const errors = documents.flatMap((document) => document.errors);
+  if (errors.length > 0) {
+    const problems = errors.map(({ pos, message }) => ({ at: pos[0], message: oneLine(message) }));
+    throw invalid(what, placed(problems, text));
+  }
   const filled = documents.filter((document) => !isEmpty(yaml, document));
   const [first] = filled;
   if (!first) throw invalid(what, [{ field: "", message: "is empty" }]);
-  const mistakes = [...repeatedKeys(yaml, first, text), ...badAliases(yaml, first, text)];
-  if (mistakes.length > 0) throw invalid(what, mistakes);
+  const mistakes = [...repeatedKeys(yaml, first), ...badAliases(yaml, first)];
+  if (mistakes.length > 0) throw invalid(what, placed(mistakes, text));
   return { value: plainValue(first, what), ignoredDocuments: filled.length - 1 };
 }
 
@@ -116,8 +117,8 @@ function isEmpty(yaml: Yaml, { contents }: Document.Parsed): boolean {
   return contents === null || (yaml.isScalar(contents) && contents.value === null);
 }
 
-function repeatedKeys(yaml: Yaml, document: Document.Parsed, text: string): readonly Problem[] {
-  const problems: Problem[] = [];
+function repeatedKeys(yaml: Yaml, document: Document.Parsed): readonly Place[] {
+  const problems: Place[] = [];
   yaml.visit(document, {
     Map(_, map) {
       const seen = new Set<string>();
@@ -127,7 +128,7 @@ function repeatedKeys(yaml: Yaml, document: Document.Parsed, text: string): read
         const { range } = key as Scalar & Partial<Pick<ParsedNode, "range">>;
         if (seen.has(name) && name !== "<<")
           problems.push({
-            field: position(text.slice(0, range?.[0] ?? 0)),
+            at: range?.[0] ?? 0,
             message: `gives ${JSON.stringify(name)} twice in one object: remove one`,
           });
         seen.add(name);
@@ -137,17 +138,25 @@ function repeatedKeys(yaml: Yaml, document: Document.Parsed, text: string): read
   return problems;
 }
 
-/** Aliases of nothing, and those that stand inside what they name: the value would hold itself. */
-function badAliases(yaml: Yaml, document: Document.Parsed, text: string): readonly Problem[] {
-  const problems: Problem[] = [];
+/** Aliases of nothing, those that stand inside what they name (the value would hold itself), and more than any manifest needs. */
+function badAliases(yaml: Yaml, document: Document.Parsed): readonly Place[] {
+  const problems: Place[] = [];
+  const named = new Map<string, unknown>();
+  let count = 0;
   yaml.visit(document, {
-    Alias(_, alias, path) {
-      const named = alias.resolve(document);
-      if (named && !path.includes(named)) return;
-      const message = named
-        ? `repeats what it is part of (*${alias.source})`
-        : `repeats what nothing is named (*${alias.source})`;
-      problems.push({ field: position(text.slice(0, alias.range?.[0] ?? 0)), message });
+    Node(_, node, path) {
+      if (!yaml.isAlias(node)) {
+        if (node.anchor !== undefined) named.set(node.anchor, node);
+        return undefined;
+      }
+      const at = node.range?.[0] ?? 0;
+      const target = named.get(node.source);
+      if (target === undefined) problems.push({ at, message: `repeats what nothing is named (*${node.source})` });
+      else if (path.some((parent) => parent === target))
+        problems.push({ at, message: `repeats what it is part of (*${node.source})` });
+      if (++count <= MAX_ALIASES) return undefined;
+      problems.push({ at, message: `is alias number ${count} (*name): write the parts out` });
+      return yaml.visit.BREAK;
     },
   });
   return problems;
@@ -191,6 +200,23 @@ function position(before: string): string {
   return `${lines.length}:${(lines.at(-1)?.length ?? 0) + 1}`;
 }
 
+interface Place {
+  /** Offset in the text. */
+  readonly at: number;
+  readonly message: string;
+}
+
+/** Garbage can have a mistake per line: only those that will be shown are worth a search for their line. */
+const placed = (mistakes: readonly Place[], text: string): readonly Problem[] =>
+  mistakes.map(({ at, message }, index) => ({
+    field: index < MAX_PROBLEMS ? position(text.slice(0, at)) : "",
+    message,
+  }));
+
 /** The parser's messages go on with an excerpt of the file, which may hold secrets. */
-const oneLine = (message: string): string => message.split(/ at line \d+|\n/, 1)[0] ?? message;
+function oneLine(message: string): string {
+  if (message.includes("call stack")) return "is nested too deeply";
+  return message.split(/ at line \d+|\n/, 1)[0] ?? message;
+}
+
 const codeOf = (character: string): string => `0x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;

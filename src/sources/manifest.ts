@@ -18,14 +18,27 @@ export type Manifest =
       readonly problems: readonly Problem[];
     };
 
+/** More problems than this help nobody, and would fill log and memory. */
+const MAX_PROBLEMS = 50;
+
 /** A file holds one Pod; a URL may also give a PodList, which is taken whole or not at all. Never throws for what the content is. */
 export async function readManifest(content: Uint8Array, origin: Origin): Promise<Manifest> {
+  const manifest = await readWhole(content, origin);
+  if (manifest.kind === "pods" || manifest.problems.length <= MAX_PROBLEMS) return manifest;
+  const rest = { field: "", message: `has ${manifest.problems.length - MAX_PROBLEMS} more problems` };
+  return { ...manifest, problems: [...manifest.problems.slice(0, MAX_PROBLEMS), rest] };
+}
+
+async function readWhole(content: Uint8Array, origin: Origin): Promise<Manifest> {
   try {
     const document = await parseYamlDocument(manifestText(content, origin.where), origin.where);
     const pods = podsOf(document.value, origin);
     return document.ignoredDocuments === 0 ? pods : withWarning(pods, origin, document.ignoredDocuments);
   } catch (error) {
     if (isFault(error, "manifest-invalid")) return { kind: "invalid", problems: error.fault.problems };
+    // JSON may nest deeper than a stack is high.
+    if (error instanceof RangeError)
+      return { kind: "invalid", problems: [{ field: "", message: "is nested too deeply" }] };
     throw error;
   }
 }

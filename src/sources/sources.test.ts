@@ -393,6 +393,23 @@ test("readManifest() answers any bytes", async () => {
   );
 });
 
+test("readManifest() survives depth, size and endless mistakes", async () => {
+  const origin: Origin = { source: "file", where: "/m/x", nodeName: "n", seen: new Date(START) };
+  const pod = (metadata: string) =>
+    `{"apiVersion":"v1","kind":"Pod","metadata":${metadata},"spec":{"containers":[{"name":"c","image":"i"}]}}`;
+  const deep = `{"name":"x","managedFields":[{"fieldsV1":{"a":${"[".repeat(300_000)}${"]".repeat(300_000)}}}]}`;
+  const cases: readonly (readonly [string, RegExp])[] = [
+    [pod(deep), /nested too deeply/],
+    [pod(`{"name":"x","finalizers":[${"1,".repeat(1000)}1]}`), /has 951 more problems/],
+    ["a".repeat(11 * 1024 * 1024), /more than 10485760 bytes/],
+    ["a: b\n".repeat(200_000), /not JSON/],
+  ];
+  for (const [text, message] of cases) {
+    const read = await readManifest(utf8.encode(text), origin);
+    assert.match(read.kind === "invalid" ? (read.problems.at(-1)?.message ?? "") : "no problem", message);
+  }
+});
+
 test("the URL source keeps pods through failures and takes lists whole", async () => {
   let answer: { status: number; body: string } | Error = new Error("connection refused");
   const asked: unknown[] = [];
