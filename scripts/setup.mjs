@@ -165,8 +165,8 @@ async function aptInstall(names) {
     if (listed) throw aptError(install, first);
     const update = await apt(["update"]);
     const second = await apt(install);
-    if (second.code !== 0)
-      throw aptError(install, update.code === 0 ? second : { ...second, output: `${update.output}\n${second.output}` });
+    // apt-get update ends with 0 even when it reached nothing; what it said then is the real reason.
+    if (second.code !== 0) throw aptError(install, { output: `${update.output}\n${second.output}` });
   } finally {
     release();
     // What our installation brought must not start at the next boot either; an upgrade respects that the link is gone.
@@ -182,13 +182,13 @@ function apt(what) {
 function aptError(what, { output }) {
   const command = `apt-get ${what.join(" ")}`;
   const lines = output.trim().split("\n");
-  const told = lines.filter((line) => /^[EW]:|^dpkg|Err:/.test(line));
+  const told = lines.filter((line) => /^[EW]:|^dpkg:|^ *Err:/.test(line));
   const text = (told.length > 0 ? told : lines).slice(-8).join("\n  ");
   let hint = "Run the command by hand to see all of its output";
   if (/Could not get lock|lock-frontend/.test(output))
     hint = "Another package manager is running; wait for it to end and run this again";
   else if (
-    /Temporary failure|Could not resolve|Could not connect|Network is unreachable|Failed to fetch|Connection failed/.test(
+    /Temporary failure|Could not resolve|Could not connect|Network is unreachable|Failed to fetch|Connection failed|Unable to locate package/.test(
       output,
     )
   ) {
