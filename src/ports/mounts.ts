@@ -24,9 +24,7 @@ export interface Mounts {
   /** Makes `path` a shared mount point (bind on itself when it is none yet), so that volumes reach containers. */
   makeShared(path: string): Promise<void>;
   /** Bytes and inodes of the file system at `path`. Runs where a hung network mount can't block the caller. */
-  usage(
-    path: string,
-  ): Promise<{
+  usage(path: string): Promise<{
     readonly capacityBytes: number;
     readonly availableBytes: number;
     readonly inodes: number;
