@@ -29,6 +29,7 @@ import type { Images, Runtime } from "../ports/runtime.ts";
 import type { PodCgroups } from "../resources/index.ts";
 import type { RejectedManifest, SourceUpdate } from "../sources/index.ts";
 import { type Posted, StatusBoard } from "../status/index.ts";
+import { unsupportedVolumes } from "../volumes/index.ts";
 import type { ConfigDeps, NodeSettings } from "./configs.ts";
 import { createConfigs } from "./configs.ts";
 import { Wanted } from "./wanted.ts";
@@ -145,7 +146,10 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     },
     signal,
   );
-  const wanted = new Wanted(settings.sources, settings.shape, unsupportedFields);
+  const wanted = new Wanted(settings.sources, settings.shape, (pod) => [
+    ...unsupportedFields(pod),
+    ...unsupportedVolumes(pod),
+  ]);
 
   function take(update: SourceUpdate): void {
     for (const manifest of update.rejected) tellRejected(manifest, events);

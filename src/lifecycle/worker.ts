@@ -53,7 +53,17 @@ export interface WorkerDeps {
 export async function workPod(mailbox: Mailbox, deps: WorkerDeps, signal: AbortSignal): Promise<void> {
   const memory = new Memory(deps.clock, deps.crashBackoff);
   const pace = new Pace(deps.clock);
+  let stale: Step | undefined;
   for (;;) {
+    // What was done must be seen before anything else is planned, or it would be done twice.
+    if (stale) {
+      const patience = await tryRefresh(stale, mailbox, deps, signal);
+      if (patience !== undefined) {
+        await mailbox.rest(deps.clock, after(deps.clock.monotonic(), patience), signal);
+        continue;
+      }
+      stale = undefined;
+    }
     const plan = look(mailbox, memory, deps);
     deps.report(reportOf(mailbox, memory, plan, deps));
     if (plan.steps.length === 0) {
@@ -63,10 +73,29 @@ export async function workPod(mailbox: Mailbox, deps: WorkerDeps, signal: AbortS
     await pace.beforeRepeating(plan.steps, signal);
     const outcome = await run(plan.steps, mailbox, memory, deps, signal);
     if (outcome === "finished") return;
-    if (outcome !== "done" || onlyFetches(plan.steps)) {
-      const retryAt = outcome === "done" ? undefined : after(deps.clock.monotonic(), outcome);
+    stale = plan.steps.find(isLoud);
+    if (outcome === "done" && onlyFetches(plan.steps)) await mailbox.rest(deps.clock, plan.wakeAt, signal);
+    if (outcome !== "done") {
+      if (stale && (await tryRefresh(stale, mailbox, deps, signal)) === undefined) stale = undefined;
+      const retryAt = after(deps.clock.monotonic(), outcome);
       await mailbox.rest(deps.clock, earliest(plan.wakeAt, retryAt), signal);
     }
+  }
+}
+
+/** undefined: the pod was read; else how long to wait before the next try. */
+async function tryRefresh(
+  step: Step,
+  mailbox: Mailbox,
+  deps: WorkerDeps,
+  signal: AbortSignal,
+): Promise<Millis | undefined> {
+  const { uid, pod } = mailbox.intent;
+  try {
+    await deps.refresh(uid, signal);
+    return undefined;
+  } catch (error) {
+    return patienceWith(error, uid, pod, step, deps, signal);
   }
 }
 
@@ -98,23 +127,18 @@ async function run(
 ): Promise<"done" | "finished" | Millis> {
   const { uid, pod, goal } = mailbox.intent;
   let current = steps[0];
-  let outcome: "done" | Millis = "done";
   try {
     for (const step of steps) {
       if (goal === "run" && mailbox.stopping.aborted) break;
       current = step;
+      deps.log.debug(4, "Step", { uid, step: step.kind, ...("id" in step ? { id: step.id } : {}) });
       await deps.execute(step, mailbox, memory, signal);
       if (step.kind === "finish") return "finished";
     }
+    return "done";
   } catch (error) {
-    outcome = patienceWith(error, uid, pod, current, deps, signal);
+    return patienceWith(error, uid, pod, current, deps, signal);
   }
-  try {
-    if (!steps.every(isQuiet)) await deps.refresh(uid, signal);
-  } catch (error) {
-    outcome = patienceWith(error, uid, pod, current, deps, signal);
-  }
-  return outcome;
 }
 
 /** How long to wait after a failed step. Bugs are thrown on. */
@@ -132,8 +156,8 @@ function patienceWith(
   return deps.complain(uid, pod, step, error);
 }
 
-/** Steps after which the runtime looks as before. */
-const isQuiet = ({ kind }: Step): boolean => kind === "fetch-image" || kind === "prepare";
+/** Steps after which the runtime may look different. */
+const isLoud = ({ kind }: Step): boolean => kind !== "fetch-image" && kind !== "prepare";
 
 function reportOf(mailbox: Mailbox, memory: Memory, plan: Plan, deps: WorkerDeps): Report {
   const { intent } = mailbox;

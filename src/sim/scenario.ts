@@ -1,4 +1,4 @@
-import { silentLog } from "../base/log.ts";
+import type { Log } from "../base/log.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { uidOf } from "../model/pod.ts";
 import { Chance } from "./chance.ts";
@@ -44,9 +44,10 @@ export async function runScenario(seed: number, startCore: StartCore): Promise<O
   const history: string[] = [];
   const note = (text: string) => void history.push(`${(time.now() / 1000).toFixed(3)} s: ${text}`);
   world.onChange = (text) => note(`  ${text}`);
+  const log = noteLog(note);
   let crashes = 0;
   let pods = 0;
-  let kubelet = new SimKubelet(node, [...wanted.values()], startCore, silentLog);
+  let kubelet = new SimKubelet(node, [...wanted.values()], startCore, log);
 
   let up = true;
   function restart(): void {
@@ -59,7 +60,7 @@ export async function runScenario(seed: number, startCore: StartCore): Promise<O
     time.at(down, () => {
       note("kubelet started");
       up = true;
-      kubelet = new SimKubelet(node, [...wanted.values()], startCore, silentLog);
+      kubelet = new SimKubelet(node, [...wanted.values()], startCore, log);
     });
   }
 
@@ -162,6 +163,18 @@ export async function runScenario(seed: number, startCore: StartCore): Promise<O
   if (world.violations.length === 0) checkOutcome(node, { wanted, known }, kubelet);
   kubelet.kill();
   return { seed, violations: world.violations, history, starts: world.starts, crashes };
+}
+
+/** What the kubelet logs, among what happens to it. */
+function noteLog(note: (text: string) => void): Log {
+  const line = (message: string, fields?: object) => note(`    ${message} ${JSON.stringify(fields ?? {})}`);
+  return {
+    error: line,
+    warn: line,
+    info: line,
+    debug: (_, message, fields) => line(message, fields),
+    with: () => noteLog(note),
+  };
 }
 
 function weighted(deeds: readonly [number, () => void][], chance: Chance): () => void {
