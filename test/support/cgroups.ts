@@ -1,7 +1,7 @@
 /** A cgroup of the test's own in every controller, for `cgroupRoot`. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { cgroupMounts, removeCgroup } from "../../scripts/lib/machine.ts";
+import { cgroupMounts, listMounts, removeCgroup } from "../../scripts/lib/machine.ts";
 
 export class CgroupRoot {
   /** As `cgroupRoot` wants it: below each tree's top, with a leading slash. */
@@ -10,7 +10,10 @@ export class CgroupRoot {
   /** `name` should be unique on the machine: a Scratch's name is. */
   constructor(name: string) {
     this.path = `/${name}`;
-    for (const mount of cgroupMounts()) makeGroup(join(mount, this.path));
+    // Named v1 trees too (systemd's): a kubelet wants its root there as well.
+    const v1 = listMounts().filter(({ type }) => type === "cgroup");
+    const trees = v1.length > 0 ? v1.map(({ target }) => target) : cgroupMounts();
+    for (const tree of trees) makeGroup(join(tree, this.path));
   }
 
   /** The group's folder in the tree of one v1 controller. */

@@ -27,6 +27,8 @@ export interface ContainerdOptions {
   readonly registries?: Readonly<Record<string, string>>;
   /** Addresses for pods. Give none to have a runtime without a pod network, which reports NetworkReady false. */
   readonly podCidr?: string;
+  /** Of the pod network; several runtimes in one network namespace need different ones. */
+  readonly bridge?: string;
 }
 
 export class Containerd {
@@ -128,7 +130,10 @@ export class Containerd {
       configFor(options.release, { folder: options.folder, runc, sandboxImage: SANDBOX_IMAGE }),
     );
     if (options.podCidr !== undefined)
-      writeFileSync(this.#file("cni/10-pods.conflist"), podNetwork(options.podCidr, this.#file("ipam")));
+      writeFileSync(
+        this.#file("cni/10-pods.conflist"),
+        podNetwork(options.podCidr, options.bridge ?? "cni0", this.#file("ipam")),
+      );
     for (const [host, address] of Object.entries(options.registries ?? {})) {
       mkdirSync(this.#file(`hosts/${host}`), { recursive: true });
       const lines = [
@@ -150,14 +155,14 @@ export class Containerd {
   }
 }
 
-function podNetwork(cidr: string, ipam: string): string {
+function podNetwork(cidr: string, bridge: string, ipam: string): string {
   return JSON.stringify({
     cniVersion: "0.4.0",
     name: "pods",
     plugins: [
       {
         type: "bridge",
-        bridge: "cni0",
+        bridge,
         isGateway: true,
         ipMasq: true,
         ipam: { type: "host-local", dataDir: ipam, ranges: [[{ subnet: cidr }]], routes: [{ dst: "0.0.0.0/0" }] },

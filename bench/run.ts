@@ -1,0 +1,97 @@
+/** Sets the stage, runs the rows, clears the stage. */
+import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { buildKubelet } from "../scripts/build.ts";
+import { enterOwnNetwork } from "../scripts/lib/own-network.ts";
+import { step } from "../scripts/lib/progress.ts";
+import { ensureTool, goProblem } from "../scripts/tools.ts";
+import { CgroupRoot } from "../test/support/cgroups.ts";
+import { Scratch } from "../test/support/scratch.ts";
+import { BareClient } from "./bare-client.ts";
+import { type Contenders, progress } from "./contenders.ts";
+import { KubeletNode } from "./kubelet-node.ts";
+import { Lane } from "./lane.ts";
+import { BUILD, type Options } from "./options.ts";
+import type { Measured, RowName, Who } from "./result.ts";
+import { burst } from "./rows/burst.ts";
+import { pod } from "./rows/pod.ts";
+import { recover } from "./rows/recover.ts";
+import { rest } from "./rows/rest.ts";
+import { restart } from "./rows/restart.ts";
+import { start } from "./rows/start.ts";
+
+const ROWS: Readonly<Record<RowName, (contenders: Contenders) => Promise<readonly Measured[]>>> = {
+  start,
+  pod,
+  restart,
+  burst,
+  rest,
+  recover,
+};
+
+/** Where upstream's kubelet puts things whatever its root directory. */
+const GO_FOLDERS = ["/var/lib/kubelet", "/var/log/containers", "/var/log/pods"];
+
+/** Runs what the options ask for; `onRow` hears of each row as it ends. Nothing stays on the machine, also when a row fails. */
+export async function runBench(options: Options, onRow: (measured: readonly Measured[]) => void): Promise<void> {
+  const { launcher } = await step("Building dist/kubelet", () => buildKubelet());
+  const goProgram = options.goKubelet === BUILD ? await builtGoKubelet() : options.goKubelet;
+  const before = GO_FOLDERS.filter((folder) => existsSync(folder));
+  await using scratch = new Scratch("bench");
+  await using cleanUp = new AsyncDisposableStack();
+  cleanUp.defer(() => removeTraces(scratch.folder, before));
+  cleanUp.defer(() => keepLogs(scratch.folder, options.keepLogs));
+  await enterOwnNetwork();
+  const open = async (who: Who, subnet: number): Promise<Lane> => {
+    const cgroup = cleanUp.use(new CgroupRoot(`${scratch.name}-${who}`));
+    const place = { who, subnet, folder: scratch.path(who), cgroupRoot: cgroup.path, release: options.containerd };
+    return cleanUp.use(await Lane.open(place));
+  };
+  const openNode = async (who: "ours" | "go", subnet: number, program: string): Promise<KubeletNode> => {
+    const node = await KubeletNode.make(await open(who, subnet), program);
+    cleanUp.defer(() => node.stop());
+    return node;
+  };
+  const contenders: Contenders = await step(
+    `Starting containerd ${options.containerd} for each contender`,
+    async () => ({
+      options,
+      ours: await openNode("ours", 1, launcher),
+      bare: new BareClient(await open("bare", 2)),
+      go: goProgram === undefined ? undefined : await openNode("go", 3, goProgram),
+    }),
+  );
+  for (const name of options.rows) {
+    const measured = await ROWS[name](contenders);
+    progress("");
+    onRow(measured);
+  }
+}
+
+async function builtGoKubelet(): Promise<string> {
+  const problem = await goProblem();
+  if (problem !== undefined) throw new Error(problem);
+  return join(await ensureTool("kubernetes"), "kubelet");
+}
+
+function keepLogs(folder: string, into: string | undefined): void {
+  if (into === undefined) return;
+  for (const who of ["ours", "bare", "go"]) {
+    for (const file of ["kubelet.log", "c/containerd.log"]) {
+      const from = join(folder, who, file);
+      if (!existsSync(from)) continue;
+      mkdirSync(into, { recursive: true });
+      cpSync(from, join(into, `${who}-${file.replaceAll("/", "-")}`));
+    }
+  }
+}
+
+/** Links to this run's logs, and folders that were not there before. */
+function removeTraces(scratch: string, before: readonly string[]): void {
+  const links = "/var/log/containers";
+  for (const name of existsSync(links) ? readdirSync(links) : []) {
+    const path = join(links, name);
+    if (lstatSync(path).isSymbolicLink() && readlinkSync(path).startsWith(scratch)) rmSync(path);
+  }
+  for (const folder of GO_FOLDERS) if (!before.includes(folder)) rmSync(folder, { recursive: true, force: true });
+}

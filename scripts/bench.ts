@@ -1,0 +1,49 @@
+/**
+ * `npm run bench [-- ROW... OPTION...]`: measures kubelet-ts beside a bare client that makes the same CRI calls, and beside the Go kubelet where asked to.
+ * What is measured and how: docs/bench.md. Bars that are not met are marked in the table and do not change the exit code.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { factsLine, machineFacts } from "../bench/machine-facts.ts";
+import { type Options, parseOptions, usage } from "../bench/options.ts";
+import { table } from "../bench/report.ts";
+import type { Measured } from "../bench/result.ts";
+import { runBench } from "../bench/run.ts";
+
+async function main(argv: readonly string[]): Promise<number> {
+  if (argv.includes("--help")) {
+    console.log(usage());
+    return 0;
+  }
+  let options: Options;
+  try {
+    options = parseOptions(argv);
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n\n${usage()}`);
+    return 2;
+  }
+  const facts = await machineFacts(join(import.meta.dirname, ".."));
+  const results: Measured[] = [];
+  const write = () => {
+    if (options.json !== undefined)
+      writeFileSync(options.json, `${JSON.stringify({ facts, options, results }, undefined, 2)}\n`);
+  };
+  try {
+    await runBench(options, (measured) => {
+      results.push(...measured);
+      console.log(`\n${table(measured)}`);
+      write();
+    });
+  } catch (error) {
+    console.error(`\nbench: ${error instanceof Error ? error.stack : error}`);
+    return 1;
+  } finally {
+    if (results.length > 0) console.log(`\n${factsLine(facts, options.containerd)}\n\n${table(results)}`);
+    write();
+  }
+  return 0;
+}
+
+process.exitCode = await main(process.argv.slice(2));
+// A stream of events that was broken off keeps the loop alive for a while.
+process.exit();
