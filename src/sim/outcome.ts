@@ -1,6 +1,6 @@
 import { containersOf } from "../model/pod.ts";
 import { mayRestart } from "../model/restart.ts";
-import { hasEnded, type Wishes } from "./rules.ts";
+import { hasEnded, mayHaveEnded, type Wishes } from "./rules.ts";
 import type { SimKubelet, SimNode } from "./sim-kubelet.ts";
 import type { SimContainer } from "./world.ts";
 
@@ -10,7 +10,7 @@ export function checkOutcome(node: SimNode, wishes: Wishes, kubelet: SimKubelet)
   // Of two pods of one name only the first runs; the second waits for it.
   const expected = new Set(kubelet.admitted());
   for (const [uid, pod] of wishes.wanted) {
-    if (!expected.has(uid) || hasEnded(world, wishes, uid)) continue;
+    if (!expected.has(uid) || mayHaveEnded(world, wishes, uid)) continue;
     const sandboxes = [...world.sandboxes.values()].filter(
       ({ state, config }) => state === "ready" && config.metadata.uid === uid,
     );

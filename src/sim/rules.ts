@@ -32,7 +32,7 @@ export function rulesFor(world: World, wishes: Wishes): Judge {
     },
     onStopSandbox({ state, config }: SimSandbox) {
       const { uid } = config.metadata;
-      if (state !== "ready" || !isWanted(uid) || hasEnded(world, wishes, uid)) return;
+      if (state !== "ready" || !isWanted(uid) || mayHaveEnded(world, wishes, uid)) return;
       const ready = [...world.sandboxes.values()].filter(
         (other) => other.state === "ready" && other.config.metadata.uid === uid,
       );
@@ -54,7 +54,7 @@ export function rulesFor(world: World, wishes: Wishes): Judge {
       }
       const changed = specHash(wishes, uid, config.name) !== config.annotations[ANNOTATION_CONTAINER_HASH];
       const broken = world.sandboxes.get(sandboxId)?.state !== "ready" || readySandboxes(world, uid) > 1;
-      if (isWanted(uid) && !changed && !broken && !hasEnded(world, wishes, uid)) {
+      if (isWanted(uid) && !changed && !broken && !mayHaveEnded(world, wishes, uid)) {
         world.violate(`I2 container ${config.name} of pod ${uid} is stopped without a cause`);
       }
     },
@@ -72,6 +72,23 @@ function specHash(wishes: Wishes, uid: string, name: string): string | undefined
 
 /** Whether every regular container ended for good, or an init container failed for good before any began. `besides`: the one about to start. */
 export function hasEnded(world: World, wishes: Wishes, uid: string, besides?: SimContainer): boolean {
+  return ended(world, wishes, uid, (last) => wasReplaced(wishes, last), besides);
+}
+
+/**
+ * Also true where a container was stopped in order to be replaced and its policy forbids a restart: a kubelet killed in between can't
+ * tell that from an end of its own, and both ways to go on are right.
+ */
+export const mayHaveEnded = (world: World, wishes: Wishes, uid: string): boolean =>
+  ended(world, wishes, uid, () => false);
+
+function ended(
+  world: World,
+  wishes: Wishes,
+  uid: string,
+  goesOn: (last: SimContainer) => boolean,
+  besides?: SimContainer,
+): boolean {
   const pod = wishes.known.get(uid);
   if (!pod) return false;
   const own = [...world.containers.values()].filter((container) => container.uid === uid && container !== besides);
@@ -79,7 +96,7 @@ export function hasEnded(world: World, wishes: Wishes, uid: string, besides?: Si
     own.filter(({ config }) => config.name === name).reduce<SimContainer | undefined>(later, undefined);
   const overFor = (name: string, restartable: (exitCode: number) => boolean) => {
     const last = newest(name);
-    return last?.state === "exited" && !restartable(last.exitCode) && !wasReplaced(wishes, last);
+    return last?.state === "exited" && !restartable(last.exitCode) && !goesOn(last);
   };
   const failedInit = initContainersOf(pod).some((spec) => {
     const last = newest(spec.name);
