@@ -40,6 +40,22 @@ const nativeLibrary: Plugin = {
   },
 };
 
+/**
+ * As an ES module, node:http reads each of its exports when it is imported, also the lazy ones, and so loads all of undici: 20 ms of every start. With
+ * require() it does not. (Measured with Node 26.10.)
+ */
+const lazyHttp: Plugin = {
+  name: "lazy-http",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:https?$/ }, ({ path, kind }) =>
+      kind === "require-call" ? { path, external: true } : { path, namespace: "required" },
+    );
+    onLoad({ filter: /.*/, namespace: "required" }, ({ path }) => ({
+      contents: `module.exports = require("${path}");`,
+    }));
+  },
+};
+
 function optionsFor(entry: string, folder: string): BuildOptions {
   return {
     entryPoints: { kubelet: entry },
@@ -57,7 +73,7 @@ function optionsFor(entry: string, folder: string): BuildOptions {
     loader: { ".node": "copy" },
     assetNames: "[name]-[hash]",
     chunkNames: "chunk-[name]-[hash]",
-    plugins: [nativeLibrary],
+    plugins: [nativeLibrary, lazyHttp],
     // CommonJS packages ask for Node's modules with require(), which an ES module has to make for itself.
     banner: {
       js: 'import { createRequire as requireOf } from "node:module";\nconst require = requireOf(import.meta.url);',
