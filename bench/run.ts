@@ -34,10 +34,11 @@ const GO_FOLDERS = ["/var/lib/kubelet", "/var/log/containers", "/var/log/pods"];
 
 /** Runs what the options ask for; `onRow` hears of each row as it ends. Nothing stays on the machine, also when a row fails. */
 export async function runBench(options: Options, onRow: (measured: readonly Measured[]) => void): Promise<void> {
-  const { launcher } = await step("Building dist/kubelet", () => buildKubelet());
   const goProgram = options.goKubelet === BUILD ? await builtGoKubelet() : options.goKubelet;
   const before = GO_FOLDERS.filter((folder) => existsSync(folder));
   await using scratch = new Scratch("bench");
+  // Not in dist/: whoever works on the sources meanwhile must not change what is measured.
+  const { launcher } = await step("Building kubelet", () => buildKubelet(undefined, scratch.path("dist")));
   await using cleanUp = new AsyncDisposableStack();
   cleanUp.defer(() => removeTraces(scratch.folder, before));
   cleanUp.defer(() => keepLogs(scratch.folder, options.keepLogs));
