@@ -110,7 +110,8 @@ test("computePodStatus() of a running pod, whole", () => {
     hostIPs: [{ ip: "192.168.0.1" }],
     podIP: "10.0.0.5",
     podIPs: [{ ip: "10.0.0.5" }],
-    startTime: NOW_TEXT,
+    // That of the sandbox: a kubelet that started later did not see the pod begin.
+    startTime: "2026-01-01T00:00:00Z",
     containerStatuses: [
       {
         name: "main",

@@ -42,13 +42,17 @@ export function computePodStatus(input: StatusInput): PodStatus {
     ...(end.message ? { message: end.message } : {}),
     ...(end.reason ? { reason: end.reason } : {}),
     ...addresses(input, seen),
-    startTime: previous?.startTime ?? pod.status?.startTime ?? timeText(input.now.getTime()),
+    startTime: previous?.startTime ?? pod.status?.startTime ?? timeText(beginOf(seen, input.now)),
     ...(init.length > 0 ? { initContainerStatuses: init } : {}),
     containerStatuses: byName(regular),
     qosClass: qosClassOf(pod),
     ...(ephemeral.length > 0 ? { ephemeralContainerStatuses: byName(ephemeral) } : {}),
   };
 }
+
+/** A kubelet that starts again has forgotten when it first saw the pod; the oldest sandbox tells best. */
+const beginOf = ({ sandboxes }: PodSnapshot, now: Date): number =>
+  Math.min(now.getTime(), ...sandboxes.map(({ createdAt }) => createdAt).filter((at) => at > 0));
 
 const byName = (statuses: readonly ContainerStatus[]): readonly ContainerStatus[] =>
   statuses.toSorted((a, b) => (a.name < b.name ? -1 : 1));

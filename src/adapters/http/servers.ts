@@ -31,7 +31,8 @@ export function createHttpServers(log: Log): HttpServers {
       ),
 
     async tls(at, settings, handler) {
-      const https = await import("node:https");
+      // Not by import(): esbuild takes node:https for a chunk of its own, whose exports are then only a default.
+      const https = process.getBuiltinModule("node:https");
       const options: ServerOptions = {
         ...LIMITS,
         ...tlsOptions(settings),
