@@ -130,6 +130,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     log,
     crashBackoff,
     see,
+    isHidden: (uid) => observer.isHidden(uid),
     image,
     execute: (step, mailbox, memory, life) => execute(step, mailbox, memory, executeDeps, life),
     refresh: (uid, life) => observer.refresh(uid, life),
@@ -158,7 +159,8 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
       isRunning: (uid) => see(uid) !== undefined,
       hasEnded: (uid) => isTerminal(board.get(uid)),
     });
-    for (const uid of dropped) board.forget(uid);
+    // A pod with a worker is forgotten when nothing of it is left.
+    for (const uid of dropped) if (!pods.has(uid)) board.forget(uid);
     for (const { pod, admission } of decided) {
       const about = podSubject(pod);
       if (admission.kind === "rejected") {
@@ -171,6 +173,8 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
       }
     }
     pods.want(wanted.admitted);
+    for (const pod of wanted.admitted)
+      if (!pods.has(uidOf(pod))) board.await(pod, "waits until the pod of the same name is gone");
   }
 
   /** What is on the node and nobody wants goes; once, when every source has spoken. Later removals are the workers' own. */
@@ -230,11 +234,14 @@ export const podCgroupVerbs = (cgroups: PodCgroups) => ({
 const isTerminal = (posted: Posted | undefined): boolean =>
   posted?.status.phase === "Succeeded" || posted?.status.phase === "Failed";
 
+/** A label of the runtime's can hold any number: nothing waits longer than a day for a pod that nobody wants. */
+const LONGEST_ORPHAN_GRACE = 86_400;
+
 /** Grace in milliseconds that a pod's containers carry from when their spec was known. */
 function graceFromAnnotations(seen: PodSnapshot | undefined): number | undefined {
   const texts = (seen?.containers ?? []).map(({ annotations }) => annotations[ANNOTATION_POD_GRACE]);
-  const graces = texts.map((text) => Number(text ?? Number.NaN)).filter((grace) => grace >= 0 && grace < 86_400);
-  return graces.length > 0 ? Math.max(...graces) * 1000 : undefined;
+  const graces = texts.map((text) => Number(text || Number.NaN)).filter((grace) => grace >= 0);
+  return graces.length > 0 ? Math.min(Math.max(...graces), LONGEST_ORPHAN_GRACE) * 1000 : undefined;
 }
 
 function tellRejected({ where, problems, keptPrevious }: RejectedManifest, events: EventLog): void {

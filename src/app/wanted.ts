@@ -40,7 +40,7 @@ export class Wanted {
     return [...this.#updates.values()].flatMap(({ rejected }) => rejected);
   }
 
-  /** Takes one source's pods in. Returns the decisions that are new with it, and the UIDs of rejected pods that are gone. */
+  /** Takes one source's pods in. Returns the decisions that are new with it, and the UIDs that no source names any more. */
   update(
     update: SourceUpdate,
     state: { readonly isRunning: (uid: string) => boolean; readonly hasEnded: (uid: string) => boolean },
@@ -61,10 +61,7 @@ export class Wanted {
       this.#decisions.set(uidOf(pod), { pod, admission });
       if (!known) decided.push({ pod, admission });
     }
-    return {
-      decided,
-      dropped: dropped.filter(([, { admission }]) => admission.kind === "rejected").map(([uid]) => uid),
-    };
+    return { decided, dropped: dropped.map(([uid]) => uid) };
   }
 
   get admitted(): readonly Pod[] {

@@ -66,7 +66,9 @@ export interface ContainerStatus {
   readonly annotations: StringMap;
   readonly mounts: readonly MountConfig[];
   readonly logPath: string;
-  readonly user: { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] } | undefined;
+  readonly user:
+    | { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] }
+    | undefined;
   readonly resources: LinuxResources | undefined;
 }
 
@@ -170,7 +172,11 @@ export interface ContainerConfig {
   readonly workingDir: string;
   readonly envs: readonly { readonly key: string; readonly value: string }[];
   readonly mounts: readonly MountConfig[];
-  readonly devices: readonly { readonly containerPath: string; readonly hostPath: string; readonly permissions: string }[];
+  readonly devices: readonly {
+    readonly containerPath: string;
+    readonly hostPath: string;
+    readonly permissions: string;
+  }[];
   readonly labels: StringMap;
   readonly annotations: StringMap;
   /** Relative to the sandbox's log directory. */
@@ -237,7 +243,6 @@ export interface RuntimeCondition {
   readonly reason: string;
   readonly message: string;
 }
-
 
 /** `Status`: is the runtime fit, is its network. */
 export interface RuntimeStatus {

@@ -1,4 +1,5 @@
 import { messageOf } from "../base/fault.ts";
+import { isInside } from "../base/inside.ts";
 import type { Pod, PodStatus } from "../model/kubernetes.ts";
 import { uidOf } from "../model/pod.ts";
 import type { ContainerStatus, PodSnapshot } from "../model/runtime.ts";
@@ -46,6 +47,15 @@ export interface BoardDeps {
   readonly logTail: (file: Uint8Array, lines: number) => string;
 }
 
+/** Nothing of the pod is on the node. */
+const UNTOUCHED = {
+  seen: undefined,
+  waiting: new Map<string, never>(),
+  sandboxReason: undefined,
+  goal: "run",
+  ended: false,
+} as const;
+
 /** The only writer of pod status: newest status by UID, computed when a worker reports. */
 export class StatusBoard {
   readonly #deps: BoardDeps;
@@ -80,12 +90,16 @@ export class StatusBoard {
     if (unread.length > 0) void this.#read(uid, unread, messages, () => this.#repost(report, pod, messages));
   }
 
+  /** A pod that can't begin yet. */
+  await(pod: Pod, doing: string): void {
+    this.#post({ ...UNTOUCHED, uid: uidOf(pod), pod, doing }, pod, new Map());
+  }
+
   /** A pod that was refused: it never gets a worker. */
   reject(pod: Pod, reason: string, message: string): void {
     const uid = uidOf(pod);
     const imposed = { phase: "Failed" as const, reason, message: `Pod was rejected: ${message}` };
-    const report = { uid, pod, seen: undefined, waiting: new Map(), sandboxReason: undefined, ended: false } as const;
-    this.#post({ ...report, goal: "run", doing: undefined }, pod, new Map(), imposed);
+    this.#post({ ...UNTOUCHED, uid, pod, doing: undefined }, pod, new Map(), imposed);
   }
 
   forget(uid: string): void {
@@ -143,12 +157,12 @@ export class StatusBoard {
     const { files, rootDir, podLogsDir, logTail } = this.#deps;
     const path = messageFileOf(container);
     // The runtime's word is not trusted further than our own directories.
-    if (path === undefined || !path.startsWith(`${rootDir}/pods/${uid}/`)) return "";
+    if (path === undefined || !isInside(`${rootDir}/pods/${uid}`, path)) return "";
     try {
       const bytes = await files.readTail(path, MESSAGE_FILE_BYTES);
       const found = terminationMessage(container, bytes ? { kind: "content", bytes } : { kind: "absent" });
       if (found.kind === "text") return found.text;
-      if (!container.logPath.startsWith(`${podLogsDir}/`)) return "";
+      if (!isInside(podLogsDir, container.logPath)) return "";
       const log = await files.readTail(container.logPath, 2 * MESSAGE_LOG.bytes + 80 * MESSAGE_LOG.lines);
       return log ? logMessage(logTail(log, MESSAGE_LOG.lines)) : "";
     } catch (error) {
