@@ -40,6 +40,13 @@ const cases: readonly [name: string, spec: Partial<PodSpec>, node: NodeDns, expe
       resolver,
       ["MissingClusterDNS", "MissingClusterDNS"],
     ],
+    [
+      "ClusterFirst on a node without a cluster",
+      { dnsPolicy: "ClusterFirst" },
+      { ...node, clusterDns: [], standalone: true },
+      resolver,
+      [],
+    ],
     ["None", { dnsPolicy: "None" }, node, { servers: [], searches: [], options: [] }, []],
     [
       "None with a configuration of its own",

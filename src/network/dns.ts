@@ -13,6 +13,8 @@ export interface NodeDns {
   readonly clusterDns: readonly string[];
   readonly clusterDomain: string;
   readonly nodeIps: readonly string[];
+  /** A node without a cluster: that it has no cluster's name server is no news. */
+  readonly standalone?: boolean;
 }
 
 /** The DNS part of a sandbox by the pod's policy, within the limits, and the warnings that go with it. */
@@ -50,7 +52,8 @@ function baseDns(pod: Pod, node: NodeDns): { readonly base: DnsConfig; readonly 
     case "host":
       return { base: hostDns(node), warnings: [] };
     case "cluster":
-      if (node.clusterDns.length === 0) return { base: hostDns(node), warnings: missingClusterDns(pod) };
+      if (node.clusterDns.length === 0)
+        return { base: hostDns(node), warnings: node.standalone ? [] : missingClusterDns(pod) };
       return { base: clusterDns(pod, node), warnings: [] };
     default:
       return unreachable(kind);

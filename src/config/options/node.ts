@@ -280,7 +280,7 @@ export const RESOURCES = {
   }),
   failSwapOn: option(bool, true, {
     flag: "fail-swap-on",
-    effect: "not-yet",
+    effect: "yes",
     help: "Refuse to start on a host with swap",
   }),
   singleProcessOOMKill: optional(bool, {
