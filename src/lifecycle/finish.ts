@@ -1,4 +1,5 @@
-import { dirname, join, normalize } from "node:path";
+import { dirname, join } from "node:path";
+import { isInside } from "../base/inside.ts";
 import type { Log } from "../base/log.ts";
 import { containerLogLink, parsePodLogDirectoryName, podDirectory } from "../model/names.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
@@ -52,7 +53,7 @@ export async function removeContainer(
   const seen = deps.see(uid);
   const container = seen?.containers.find((candidate) => candidate.id === id);
   // The path is the runtime's word: only what lies under our own log directory is ours to remove.
-  if (seen && container && normalize(container.logPath).startsWith(`${deps.podLogsDir}/`)) {
+  if (seen && container && isInside(deps.podLogsDir, container.logPath)) {
     const directory = dirname(container.logPath);
     const base = container.logPath.slice(directory.length + 1);
     const files = (await deps.files.list(directory)) ?? [];

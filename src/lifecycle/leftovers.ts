@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { isInside } from "../base/inside.ts";
 import { parsePodLogDirectoryName, podsDirectory } from "../model/names.ts";
 import type { Files } from "../ports/files.ts";
 
@@ -29,7 +30,7 @@ export async function removeDeadLinks({ files, containerLogsDir, podLogsDir }: L
   for (const name of (await files.list(containerLogsDir)) ?? []) {
     const link = join(containerLogsDir, name);
     const target = await files.readlink(link);
-    if (!target?.startsWith(`${podLogsDir}/`)) continue;
+    if (target === undefined || !isInside(podLogsDir, target)) continue;
     if ((await files.statFollow(link)) === undefined) await files.removeFile(link);
   }
 }
