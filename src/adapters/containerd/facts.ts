@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { KubeletError } from "../../base/fault.ts";
+import { KubeletError, messageOf } from "../../base/fault.ts";
 import type { Log } from "../../base/log.ts";
 import type { Binaries } from "./binaries.ts";
 import { bootId } from "./identity.ts";
@@ -110,7 +110,11 @@ async function overlayProblem(home: string, signal: AbortSignal): Promise<string
   try {
     for (const name of ["lower1", "lower2", "upper", "work", "merged"]) mkdirSync(join(folder, name));
     writeFileSync(join(folder, "lower1/a"), "");
-    const { code, stderr } = await run("unshare", ["--mount", "sh", "-c", OVERLAY_TRY, "sh", folder], signal);
+    const probe = ["--mount", "sh", "-c", OVERLAY_TRY, "sh", folder];
+    const { code, stderr } = await run("unshare", probe, signal).catch((error: unknown) => {
+      signal.throwIfAborted();
+      return { code: 1, stderr: `cannot be tried out: ${messageOf(error)}` };
+    });
     return code === 0 ? undefined : stderr.trim() || `probe ended with ${code}`;
   } finally {
     rmSync(folder, { recursive: true, force: true });

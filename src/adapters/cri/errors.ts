@@ -44,7 +44,7 @@ export const statusName = (code: number): string => NAMES[code] ?? `Code(${code}
 
 export function faultOf(error: Error & GrpcFailure, attempt: Attempt, endpoint: string): KubeletError {
   const { call, action, id } = attempt;
-  const text = error.details === "" ? error.message : error.details;
+  const text = plainText(error);
   const options = { cause: error };
   switch (statusName(error.code)) {
     case "Unavailable":
@@ -72,6 +72,12 @@ export function faultOf(error: Error & GrpcFailure, attempt: Attempt, endpoint: 
     default:
       return refused(attempt, statusName(error.code), text, options);
   }
+}
+
+/** What the runtime said, or why it could not be asked: the client library wraps that into words of its own. */
+function plainText({ details, message }: Error & GrpcFailure): string {
+  const [, cause] = /Last error: (?:Error: )?(.*?)\. Resolution note:/.exec(details) ?? [];
+  return cause ?? (details === "" ? message : details);
 }
 
 export const unimplemented = ({ call, action }: Attempt, endpoint: string, options?: ErrorOptions): KubeletError =>
