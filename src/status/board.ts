@@ -87,7 +87,7 @@ export class StatusBoard {
     for (const id of messages.keys()) if (!ended.some((container) => container.id === id)) messages.delete(id);
     this.#post(report, pod, messages);
     const unread = ended.filter(({ id }) => !messages.has(id));
-    if (unread.length > 0) void this.#read(uid, unread, messages, () => this.#repost(report, pod, messages));
+    if (unread.length > 0) void this.#read(uid, unread, messages, () => this.#repost(uid, messages));
   }
 
   /** A pod that can't begin yet. */
@@ -108,8 +108,10 @@ export class StatusBoard {
     this.#latest.delete(uid);
   }
 
-  #repost(report: PodReport, pod: Pod, messages: Map<string, string>): void {
-    if (this.#latest.get(report.uid) === report) this.#post(report, pod, messages);
+  /** Shows the words with whatever was reported last: a report that came while they were read could not have them yet. */
+  #repost(uid: string, messages: Map<string, string>): void {
+    const latest = this.#latest.get(uid);
+    if (latest?.pod && this.#messages.get(uid) === messages) this.#post(latest, latest.pod, messages);
   }
 
   #post(

@@ -54,7 +54,7 @@ export interface TestNodeOptions {
 /** In every node's registry: a busybox with a shell. */
 export const IMAGE = "registry.local/busybox:1";
 const NODE_NAME = "node";
-const PATIENCE_MS = 90_000;
+const PATIENCE_MS = 60_000;
 const CALL_MS = 20_000;
 
 let network: Promise<OwnNetwork> | undefined;
@@ -324,6 +324,26 @@ export class TestNode {
     const { status, body } = await this.get(path);
     if (status !== 200) throw new Error(`the kubelet answered ${status} to ${path}: ${body}`);
     return JSON.parse(body);
+  }
+
+  /** What a container has said, as the kubelet serves it; `query` as in "?previous=true". */
+  async logs(pod: string, container = "main", query = ""): Promise<string> {
+    const path = `/containerLogs/default/${pod}-${NODE_NAME}/${container}${query}`;
+    const { status, body } = await this.get(path);
+    if (status === 200) return body;
+    throw new Error(`the kubelet answered ${status} to ${path}: ${body}`);
+  }
+
+  /** Waits until a container has said something that matches, and returns all it has said. */
+  async waitLog(pod: string, pattern: RegExp, container = "main", query = ""): Promise<string> {
+    let last = "";
+    const look = async () => {
+      last = await this.logs(pod, container, query);
+      return pattern.test(last) ? { last } : undefined;
+    };
+    const explain = () => `it said: ${last}\n${this.log().slice(-3000)}`;
+    return (await waitFor(`${pattern} in the log of ${pod}`, look, { timeout: PATIENCE_MS, interval: 100, explain }))
+      .last;
   }
 
   /** Runs one of the kubelet's verbs as a person would. */
