@@ -43,7 +43,7 @@ export class Waiting implements Disposable {
 
   #show(): void {
     const text = `  … ${this.#text} (${Math.round((performance.now() - this.#started) / 1000)} s)`;
-    if (live) process.stdout.write(`\r\x1b[2K${dim(text.slice(0, (process.stdout.columns ?? 80) - 1))}`);
+    if (live) process.stdout.write(`\r\x1b[2K${dim(text.slice(0, (process.stdout.columns || 80) - 1))}`);
     else console.log(text);
   }
 

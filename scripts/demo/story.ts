@@ -11,7 +11,7 @@ import type { Stage } from "./stage.ts";
 import type { Witness } from "./witness.ts";
 
 export const EXAMPLES = join(import.meta.dirname, "../../examples");
-const FILES = ["web", "crash", "volumes", "task", "one-try", "environment", "limits", "sidecar"] as const;
+export const FILES = ["web", "crash", "volumes", "task", "one-try", "environment", "limits", "sidecar"] as const;
 const REPOSITORY = "library/busybox";
 const TAG = "1.35";
 const HEALTH = "http://127.0.0.1:10248/healthz";
