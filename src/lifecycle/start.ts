@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { KubeletError, messageOf } from "../base/fault.ts";
 import { after, type Millis } from "../base/units.ts";
 import type { ImageState } from "../images/index.ts";
@@ -73,11 +73,13 @@ export async function startContainer(
   if (finishedAt !== undefined) memory.advance(container, finishedAt);
   let reason = "CreateContainerConfigError";
   try {
-    const terminationLog = await makeTerminationLog(uid, container, deps);
+    const terminationLog = terminationLogPath(uid, container, deps);
     const facts = { attempt, image, volumes: memory.volumes, sandbox, terminationLog };
-    const config = await deps.containerConfig(pod, container, facts, signal);
-    const sandboxConfig = await deps.sandboxConfig(pod, sandbox.metadata.attempt);
-    await deps.files.makeDirectory(join(sandboxConfig.logDirectory, container.name), 0o755);
+    const [config, sandboxConfig] = await sideBySide(
+      deps.containerConfig(pod, container, facts, signal),
+      configureSandbox(pod, container, sandbox, deps),
+      terminationLog === undefined ? undefined : makeTerminationLog(terminationLog, deps),
+    );
     reason = "CreateContainerError";
     const id = await deps.runtime.createContainer(sandbox.id, config, sandboxConfig, signal);
     deps.know(id, uid);
@@ -97,15 +99,38 @@ export async function startContainer(
   }
 }
 
-/** One new file per instance; without it the container runs all the same, only its last words are lost. */
-async function makeTerminationLog(uid: string, container: Container, deps: StartDeps): Promise<string | undefined> {
+/**
+ * Waits for all of them, also when one fails: nothing may go on behind the back of the next step, which could be the removal of the pod.
+ * @throws what the first one that failed threw
+ */
+async function sideBySide<T extends readonly unknown[]>(
+  ...work: T
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
+}
+
+/** What the sandbox was made with, and the directory of the container's logs in it. */
+async function configureSandbox(
+  pod: Pod,
+  container: Container,
+  sandbox: SandboxStatus,
+  deps: StartDeps,
+): Promise<SandboxConfig> {
+  const config = await deps.sandboxConfig(pod, sandbox.metadata.attempt);
+  await deps.files.makeDirectory(join(config.logDirectory, container.name), 0o755);
+  return config;
+}
+
+function terminationLogPath(uid: string, container: Container, { rootDir, random }: StartDeps): string | undefined {
   if (!container.terminationMessagePath) return undefined;
-  const directory = containerDirectory(deps.rootDir, uid, container.name);
-  const path = join(directory, deps.random.hex(8));
-  await deps.files.makeDirectory(directory, 0o750);
-  await deps.files.writeInPlace(path, "", 0o666);
-  await deps.files.chmod(path, 0o666);
-  return path;
+  return join(containerDirectory(rootDir, uid, container.name), random.hex(8));
+}
+
+/** A new file for each instance, which anyone in the container may write. */
+async function makeTerminationLog(path: string, { files }: StartDeps): Promise<void> {
+  await files.makeDirectory(dirname(path), 0o750);
+  await files.writeInPlace(path, "", 0o666);
 }
 
 /** For log shippers of other makers, who look in one flat folder. */

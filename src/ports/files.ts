@@ -21,7 +21,7 @@ export interface Files {
   readTail(path: string, maxBytes: number): Promise<Uint8Array | undefined>;
   /** Durable: temporary file in the same directory, fsync, rename, fsync of the directory. */
   writeAtomic(path: string, content: Uint8Array | string, mode: number): Promise<void>;
-  /** Overwrites in place, keeps the inode (a bind mount sees the change). Creates with `mode` when absent. */
+  /** Overwrites in place, keeps the inode (a bind mount sees the change). Creates with `mode`, past the umask, when absent. */
   writeInPlace(path: string, content: Uint8Array | string, mode: number): Promise<void>;
   /** Makes it and its parents; sets `mode` past the umask on the last one only. No error when it is there: it keeps its mode. */
   makeDirectory(path: string, mode: number): Promise<void>;
