@@ -27,23 +27,27 @@ export class KubeletNode {
   readonly #program: string;
   readonly #place: KubeletPlace;
   readonly #config: string;
+  readonly #env: NodeJS.ProcessEnv;
   #child: ChildProcess | undefined;
   #pods = 0;
 
-  private constructor(lane: Lane, program: string, place: KubeletPlace) {
+  private constructor(lane: Lane, program: string, place: KubeletPlace, env: NodeJS.ProcessEnv) {
     this.lane = lane;
     this.#program = program;
     this.#place = place;
+    this.#env = env;
     this.#config = join(lane.folder, "kubelet.yaml");
     mkdirSync(manifestsOf(place), { recursive: true });
     // JSON is YAML.
     writeFileSync(this.#config, JSON.stringify(kubeletConfig(place), undefined, 2));
   }
 
-  static async make(lane: Lane, program: string): Promise<KubeletNode> {
+  /** `env` is what the process gets beside ours. */
+  static async make(lane: Lane, program: string, env: NodeJS.ProcessEnv = {}): Promise<KubeletNode> {
     const { folder, cgroupRoot, containerd } = lane;
     const [port, healthzPort] = [await freePort(), await freePort()];
-    return new KubeletNode(lane, program, { folder, cgroupRoot, endpoint: containerd.endpoint, port, healthzPort });
+    const place = { folder, cgroupRoot, endpoint: containerd.endpoint, port, healthzPort };
+    return new KubeletNode(lane, program, place, env);
   }
 
   get pid(): number {
@@ -56,7 +60,10 @@ export class KubeletNode {
   spawn(): number {
     const log = openSync(join(this.lane.folder, "kubelet.log"), "a");
     const before = Date.now();
-    this.#child = spawn(this.#program, [...kubeletFlags(this.#place, this.#config)], { stdio: ["ignore", log, log] });
+    this.#child = spawn(this.#program, [...kubeletFlags(this.#place, this.#config)], {
+      stdio: ["ignore", log, log],
+      env: { ...process.env, ...this.#env },
+    });
     closeSync(log);
     return before;
   }

@@ -16,6 +16,8 @@ export interface Options {
   readonly restSeconds: number;
   /** Folder that keeps the kubelets' and the runtimes' logs. */
   readonly keepLogs: string | undefined;
+  /** Folder for V8's profiles of kubelet-ts, one for each process that was not killed. */
+  readonly cpuProf: string | undefined;
 }
 
 export const BUILD = "build";
@@ -36,6 +38,7 @@ export function usage(): string {
     "  --rest-seconds=N      how long the row rest looks (60)",
     "  --json=FILE           also write every sample and facts of the machine",
     "  --keep-logs=FOLDER    copy the logs of kubelets and runtimes there at the end",
+    "  --cpu-prof=FOLDER     have V8 write a profile of kubelet-ts there (slows it down)",
   ].join("\n");
 }
 
@@ -54,6 +57,7 @@ export function parseOptions(argv: readonly string[]): Options {
       "rest-seconds": { type: "string", default: "60" },
       json: { type: "string" },
       "keep-logs": { type: "string" },
+      "cpu-prof": { type: "string" },
     },
   });
   const unknown = positionals.filter((name) => !isRowName(name));
@@ -69,6 +73,7 @@ export function parseOptions(argv: readonly string[]): Options {
     rounds: count("--rounds", values.rounds),
     restSeconds: count("--rest-seconds", values["rest-seconds"]),
     keepLogs: values["keep-logs"],
+    cpuProf: values["cpu-prof"],
   };
 }
 

@@ -48,8 +48,9 @@ export async function runBench(options: Options, onRow: (measured: readonly Meas
     const place = { who, subnet, folder: scratch.path(who), cgroupRoot: cgroup.path, release: options.containerd };
     return cleanUp.use(await Lane.open(place));
   };
+  const profile = options.cpuProf === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${options.cpuProf}` };
   const openNode = async (who: "ours" | "go", subnet: number, program: string): Promise<KubeletNode> => {
-    const node = await KubeletNode.make(await open(who, subnet), program);
+    const node = await KubeletNode.make(await open(who, subnet), program, who === "ours" ? profile : {});
     cleanUp.defer(() => node.stop());
     return node;
   };
