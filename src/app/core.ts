@@ -1,5 +1,6 @@
 import type { NodeShape } from "../admission/index.ts";
 import { type BackoffCurve, backoffCurve } from "../base/backoff.ts";
+import { Bell } from "../base/bell.ts";
 import { messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
 import { type Millis, seconds } from "../base/units.ts";
@@ -27,7 +28,7 @@ import type { Files } from "../ports/files.ts";
 import type { Random } from "../ports/random.ts";
 import type { Images, Runtime } from "../ports/runtime.ts";
 import type { PodCgroups } from "../resources/index.ts";
-import type { RejectedManifest, SourceUpdate } from "../sources/index.ts";
+import type { ManifestWarning, RejectedManifest, SourceUpdate } from "../sources/index.ts";
 import { type Posted, StatusBoard } from "../status/index.ts";
 import { unsupportedVolumes } from "../volumes/index.ts";
 import type { ConfigDeps, NodeSettings } from "./configs.ts";
@@ -57,6 +58,9 @@ export interface CoreDeps extends Pick<ConfigDeps, "nodeDns" | "sandboxResources
   readonly logTail: (file: Uint8Array, lines: number) => string;
   readonly sources: AsyncIterable<SourceUpdate>;
   readonly onEvent?: (event: CountedEvent) => void;
+  /** Another planner, and another way to read a pod after a step: for tests of the simulator, which must catch bad ones. */
+  readonly plan?: WorkerDeps["plan"];
+  readonly refresh?: WorkerDeps["refresh"];
 }
 
 /** The heart of the node, wired from doors: what runs in production and in the simulator alike. */
@@ -65,12 +69,15 @@ export interface Core {
   posted(): readonly Posted[];
   snapshot(uid: string): PodSnapshot | undefined;
   rejectedManifests(): readonly RejectedManifest[];
+  /** How much is kept in memory, by what it is: none of it may grow with what came and went. */
+  sizes(): Readonly<Record<string, number>>;
   /** Runs until the signal aborts; rejects with its reason, or with a bug. */
   run(): Promise<never>;
 }
 
 const CRASH_BASE = seconds(10);
 const CRASH_FORGET = seconds(600);
+const LEFTOVERS_RETRY = seconds(30);
 
 export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSignal): Core {
   const { clock, random, log, files } = deps;
@@ -133,7 +140,8 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     isHidden: (uid) => observer.isHidden(uid),
     image,
     execute: (step, mailbox, memory, life) => execute(step, mailbox, memory, executeDeps, life),
-    refresh: (uid, life) => observer.refresh(uid, life),
+    refresh: deps.refresh ?? ((uid, life) => observer.refresh(uid, life)),
+    ...(deps.plan ? { plan: deps.plan } : {}),
     report: (report) => board.report(report),
     complain: (uid, pod, step, error) => complainOf(uid, pod, step, error, { events, log, random }),
   };
@@ -141,7 +149,10 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     {
       log,
       work: (mailbox, life) => workPod(mailbox, workerDeps, life),
-      onGone: (uid) => board.forget(uid),
+      onGone: (uid) => {
+        board.forget(uid);
+        showWaiting();
+      },
       onBug: bug.reject,
       orphanGrace: (uid) => graceFromAnnotations(see(uid)),
     },
@@ -152,9 +163,21 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     ...unsupportedVolumes(pod),
   ]);
 
+  /** What each source complained of last: an update tells all of it again, whatever has changed. */
+  const told = new Map<string, ReadonlySet<string>>();
+
+  function tellNews(update: SourceUpdate): void {
+    const before = told.get(update.source);
+    const complaints = [
+      ...update.rejected.map((one) => ({ key: JSON.stringify(one), tell: () => tellRejected(one, events) })),
+      ...update.warnings.map((one) => ({ key: JSON.stringify(one), tell: () => tellWarning(one, update, events) })),
+    ];
+    told.set(update.source, new Set(complaints.map(({ key }) => key)));
+    for (const { key, tell } of complaints) if (!before?.has(key)) tell();
+  }
+
   function take(update: SourceUpdate): void {
-    for (const manifest of update.rejected) tellRejected(manifest, events);
-    for (const { uid, where, problems } of update.warnings) tellWarning(uid, where, problems, update, events);
+    tellNews(update);
     const { decided, dropped } = wanted.update(update, {
       isRunning: (uid) => see(uid) !== undefined,
       hasEnded: (uid) => isTerminal(board.get(uid)),
@@ -173,6 +196,11 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
       }
     }
     pods.want(wanted.admitted);
+    showWaiting();
+  }
+
+  /** Also one that was gone and is wanted again has a status. */
+  function showWaiting(): void {
     for (const pod of wanted.admitted)
       if (!pods.has(uidOf(pod))) board.await(pod, "waits until the pod of the same name is gone");
   }
@@ -185,8 +213,28 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
       const source = see(uid)?.sandboxes[0]?.annotations[ANNOTATION_CONFIG_SOURCE];
       return incomplete.size > 0 && (source === undefined || incomplete.has(source));
     };
-    pods.stopOrphans([...everything].filter((uid) => !mayBeWanted(uid)));
+    const orphans = [...everything].filter((uid) => !mayBeWanted(uid));
+    // How long a pod may take to stop stands on its containers: one that can't be read yet is left for the next try.
+    pods.stopOrphans(orphans.filter((uid) => !observer.isHidden(uid)));
     await removeDeadLinks({ ...deps, ...settings });
+    const hidden = orphans.filter((uid) => observer.isHidden(uid) && !pods.has(uid));
+    if (hidden.length > 0) throw new Error(`cannot read what the runtime has of ${hidden.join(", ")}`);
+  }
+
+  const leftovers = new Bell();
+
+  async function removeLeftovers(): Promise<never> {
+    for (;;) {
+      await leftovers.wait(signal);
+      try {
+        await removeForgotten();
+      } catch (error) {
+        signal.throwIfAborted();
+        log.error("Cannot remove what pods left behind, will try again", { err: messageOf(error) });
+        await clock.sleep(LEFTOVERS_RETRY, signal);
+        leftovers.ring();
+      }
+    }
   }
 
   async function readSources(): Promise<never> {
@@ -197,11 +245,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
       // A source that could not tell all its pods holds its part of the sweep back until it can.
       if (wanted.allSeen && (!swept || wanted.incomplete.size > 0)) {
         swept = wanted.incomplete.size === 0;
-        await removeForgotten().catch((error) => {
-          signal.throwIfAborted();
-          swept = false;
-          log.error("Cannot remove what pods left behind, will try again", { err: messageOf(error) });
-        });
+        leftovers.ring();
       }
     }
     // Without any source there is nothing to run; what an earlier kubelet ran is left alone.
@@ -213,9 +257,16 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     posted: () => board.all(),
     snapshot: see,
     rejectedManifests: () => wanted.rejectedManifests,
+    sizes: () => ({
+      ...observer.sizes,
+      workers: pods.size,
+      statuses: board.all().length,
+      images: desk.size,
+      events: events.all().length,
+    }),
     async run() {
       try {
-        return await Promise.race([bug.promise, observer.run(signal), readSources()]);
+        return await Promise.race([bug.promise, observer.run(signal), readSources(), removeLeftovers()]);
       } finally {
         desk.close();
         if (signal.aborted) await pods.settled();
@@ -251,13 +302,7 @@ function tellRejected({ where, problems, keptPrevious }: RejectedManifest, event
   events.record({ type: "Warning", reason: "FailedValidation", message, about: { kind: "manifest", source: where } });
 }
 
-function tellWarning(
-  uid: string,
-  where: string,
-  problems: readonly { readonly field: string; readonly message: string }[],
-  update: SourceUpdate,
-  events: EventLog,
-): void {
+function tellWarning({ uid, where, problems }: ManifestWarning, update: SourceUpdate, events: EventLog): void {
   const pod = update.pods.find((candidate) => uidOf(candidate) === uid);
   if (!pod) return;
   for (const { field, message } of problems) {

@@ -1,3 +1,4 @@
+import { isInside } from "../base/inside.ts";
 import { effectiveRows, type KubeletConfig, toVersioned } from "../config/index.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { uidOf } from "../model/pod.ts";
@@ -44,7 +45,7 @@ export function createView({ config, core, runtime, podLogsDir, healthChecks }: 
     containerLog: (id) => {
       const found = findContainer(core(), id);
       // The path is the runtime's word: only what lies in our own log directory is served.
-      if (!found?.container.logPath.startsWith(`${podLogsDir()}/`)) return undefined;
+      if (!found || !isInside(podLogsDir(), found.container.logPath)) return undefined;
       return {
         path: found.container.logPath,
         running: () => findContainer(core(), id)?.container.state === "running",

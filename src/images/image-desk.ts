@@ -123,6 +123,11 @@ export class ImageDesk {
     this.#entries.delete(uid);
   }
 
+  /** Pods for which something was asked. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
   /** Cancels everything, for the end of the process. */
   close(): void {
     for (const uid of [...this.#entries.keys()]) this.forget(uid);

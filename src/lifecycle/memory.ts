@@ -2,6 +2,7 @@ import { type BackoffCurve, BackoffTable } from "../base/backoff.ts";
 import { formatGoDuration } from "../base/go-duration.ts";
 import { after, type Instant, millis } from "../base/units.ts";
 import type { Container } from "../model/kubernetes.ts";
+import type { PodSnapshot } from "../model/runtime.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Hold, Waiting } from "./plan.ts";
 
@@ -42,6 +43,13 @@ export class Memory {
       reason: "CrashLoopBackOff",
       message: `back-off ${formatGoDuration(BigInt(Math.round(this.#crashes.current(keyOf(container)))) * 1_000_000n)} restarting failed container=${container.name} pod=${podName}`,
     };
+  }
+
+  /** Forgets containers that are gone. */
+  keepOnly(seen: PodSnapshot | undefined): void {
+    if (this.restarting.size === 0) return;
+    const ids = new Set((seen?.containers ?? []).map(({ id }) => id));
+    for (const id of this.restarting) if (!ids.has(id)) this.restarting.delete(id);
   }
 
   /** Counts a restart: the next one has to wait longer. */

@@ -82,6 +82,10 @@ export class Pods {
     for (const { mailbox } of this.#entries.values()) mailbox.ring();
   }
 
+  get size(): number {
+    return this.#entries.size;
+  }
+
   /** UIDs with a worker: those that run and those that are being cleaned up. */
   has(uid: string): boolean {
     return this.#entries.has(uid);

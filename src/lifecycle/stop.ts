@@ -27,14 +27,15 @@ export async function stopContainers(
   deps: StopDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const running = new Map<string, Promise<void>>();
+  const running: { readonly name: string; readonly end: Promise<void> }[] = [];
   // Those that others wait for come first, so that their promise is there to be waited for.
   const ordered = [...stops].sort((a, b) => a.after.length - b.after.length);
   for (const stop of ordered) {
-    const before = stop.after.map((name) => running.get(name)).filter((promise) => promise !== undefined);
-    running.set(stop.name, stopOne(stop, before, pod, memory, deps, signal));
+    // By name, of which there may be several instances: one may be of an older sandbox, in a state nobody knows.
+    const before = running.filter(({ name }) => stop.after.includes(name)).map(({ end }) => end);
+    running.push({ name: stop.name, end: stopOne(stop, before, pod, memory, deps, signal) });
   }
-  const results = await Promise.allSettled(running.values());
+  const results = await Promise.allSettled(running.map(({ end }) => end));
   const failed = results.find((result) => result.status === "rejected");
   if (failed) throw failed.reason;
 }

@@ -10,7 +10,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { Memory } from "./memory.ts";
-import { type Plan, planPod, type Step, type Waiting } from "./plan.ts";
+import { type Plan, type PlanInput, planPod, type Step, type Waiting } from "./plan.ts";
 
 /** What the status of a pod is computed from, after each look at it. */
 export interface Report {
@@ -34,7 +34,11 @@ export interface WorkerDeps {
   readonly crashBackoff: BackoffCurve;
   /** Newest snapshot of the pod. Whoever refreshes it rings the mailbox. */
   readonly see: (uid: string) => PodSnapshot | undefined;
+  /** The runtime has something of the pod that could not be read yet: "nothing there" would be a guess. Its first snapshot rings. */
+  readonly isHidden: (uid: string) => boolean;
   readonly image: (uid: string, container: Container, attempt: number) => ImageState | undefined;
+  /** planPod, unless a test says otherwise. */
+  readonly plan?: ((input: PlanInput) => Plan) | undefined;
   /** Does one step of a plan. @throws KubeletError, or `signal.reason` */
   readonly execute: (step: Step, mailbox: Mailbox, memory: Memory, signal: AbortSignal) => Promise<void>;
   /** Reads the pod anew, so that the next plan sees what the last one did. */
@@ -55,6 +59,10 @@ export async function workPod(mailbox: Mailbox, deps: WorkerDeps, signal: AbortS
   const pace = new Pace(deps.clock);
   let stale: Step | undefined;
   for (;;) {
+    if (deps.isHidden(mailbox.intent.uid)) {
+      await mailbox.rest(deps.clock, undefined, signal);
+      continue;
+    }
     // What was done must be seen before anything else is planned, or it would be done twice.
     if (stale) {
       const patience = await tryRefresh(stale, mailbox, deps, signal);
@@ -62,6 +70,8 @@ export async function workPod(mailbox: Mailbox, deps: WorkerDeps, signal: AbortS
         await mailbox.rest(deps.clock, after(deps.clock.monotonic(), patience), signal);
         continue;
       }
+      // Only what was read after the clean-up proves it; and whoever comes next with this UID must not see what was there before.
+      if (stale.kind === "finish" && deps.see(mailbox.intent.uid) === undefined) return;
       stale = undefined;
     }
     const plan = look(mailbox, memory, deps);
@@ -72,8 +82,8 @@ export async function workPod(mailbox: Mailbox, deps: WorkerDeps, signal: AbortS
     }
     await pace.beforeRepeating(plan.steps, signal);
     const outcome = await run(plan.steps, mailbox, memory, deps, signal);
-    if (outcome === "finished") return;
-    stale = plan.steps.find(isLoud);
+    stale = outcome === "finished" ? { kind: "finish" } : plan.steps.find(isLoud);
+    if (outcome === "finished") continue;
     if (outcome === "done" && onlyFetches(plan.steps)) await mailbox.rest(deps.clock, plan.wakeAt, signal);
     if (outcome !== "done") {
       if (stale && (await tryRefresh(stale, mailbox, deps, signal)) === undefined) stale = undefined;
@@ -101,9 +111,11 @@ async function tryRefresh(
 
 function look(mailbox: Mailbox, memory: Memory, deps: WorkerDeps): Plan {
   const { intent } = mailbox;
-  const plan = planPod({
+  const seen = deps.see(intent.uid);
+  memory.keepOnly(seen);
+  const plan = (deps.plan ?? planPod)({
     intent,
-    seen: deps.see(intent.uid),
+    seen,
     now: deps.clock.monotonic(),
     ended: memory.ended,
     restarting: memory.restarting,

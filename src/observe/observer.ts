@@ -1,4 +1,4 @@
-import { messageOf } from "../base/fault.ts";
+import { isFault, KubeletError, messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
 import { millis } from "../base/units.ts";
 import type { ContainerSummary, PodSnapshot, RuntimeEvent, SandboxSummary } from "../model/runtime.ts";
@@ -8,6 +8,7 @@ import { differs, readPod } from "./read-pod.ts";
 
 const SWEEP_SPAN = millis(5 * 60_000);
 const RETRY_SPAN = millis(1_000);
+const LONGEST_RETRY_SPAN = 60_000;
 /** Pace of the relist while no event source is connected: quick after a change, slower while nothing happens. */
 const RELIST_SPAN = { quickest: 500, slowest: 5_000 };
 
@@ -41,7 +42,10 @@ export class Observer {
   readonly #owners = new Map<string, string>();
   /** Pods that are being read: the last reading asked for, and the one that has not begun yet. */
   readonly #queues = new Map<string, { tail: Promise<void> | undefined; next: Promise<void> | undefined }>();
-  readonly #afresh = new Set<string>();
+  /** Pod UID -> ids whose status must be read again though nothing of it seems to have changed. */
+  readonly #afresh = new Map<string, Set<string>>();
+  /** Pods that are there but could not be read; each is tried again until it can. */
+  readonly #unread = new Set<string>();
   readonly #synced = Promise.withResolvers<void>();
   #turn = 0;
 
@@ -59,8 +63,23 @@ export class Observer {
     return this.#snapshots.get(uid);
   }
 
+  /** The runtime has something of this pod, but what is not known: nothing can be decided about it yet. */
+  isHidden(uid: string): boolean {
+    return this.#unread.has(uid) && !this.#snapshots.has(uid);
+  }
+
   uids(): readonly string[] {
-    return [...this.#snapshots.keys()];
+    return [...new Set([...this.#snapshots.keys(), ...this.#unread])];
+  }
+
+  /** How much is kept, for those who watch that it does not grow. */
+  get sizes() {
+    return {
+      snapshots: this.#snapshots.size,
+      owners: this.#owners.size,
+      readings: this.#queues.size,
+      afresh: this.#afresh.size,
+    };
   }
 
   /** Tells whose an id is before the runtime can tell of it: an event that comes in at once is then not lost. */
@@ -113,15 +132,26 @@ export class Observer {
 
   async #take(uid: string, listing: Listing, signal: AbortSignal): Promise<void> {
     const before = this.#snapshots.get(uid);
-    const seen = await readPod(listing, before, this.#afresh, this.#deps.runtime, signal);
-    for (const { id } of [...(before?.sandboxes ?? []), ...(before?.containers ?? [])]) {
-      this.#owners.delete(id);
-      this.#afresh.delete(id);
+    // What an event adds from here on is for the next reading: this one may have been too early for it.
+    const afresh = this.#afresh.get(uid) ?? new Set<string>();
+    this.#afresh.delete(uid);
+    let seen: PodSnapshot | undefined;
+    try {
+      seen = await readPod(listing, before, afresh, this.#deps.runtime, signal);
+    } catch (error) {
+      for (const id of afresh) this.#mark(uid, id);
+      throw error;
     }
+    this.#unread.delete(uid);
+    for (const { id } of [...(before?.sandboxes ?? []), ...(before?.containers ?? [])]) this.#owners.delete(id);
     for (const { id } of [...(seen?.sandboxes ?? []), ...(seen?.containers ?? [])]) this.#owners.set(id, uid);
     if (seen) this.#snapshots.set(uid, seen);
     else this.#forget(uid);
     this.#deps.onChange(uid);
+  }
+
+  #mark(uid: string, id: string): void {
+    this.#afresh.set(uid, (this.#afresh.get(uid) ?? new Set()).add(id));
   }
 
   #forget(uid: string): void {
@@ -155,10 +185,31 @@ export class Observer {
     const uid = event.podUid || this.#owners.get(event.id);
     // Ids nobody has told of belong to someone who will refresh by himself, or to the next sweep.
     if (!uid) return;
-    if (event.kind === "oom" || event.kind === "stopped") this.#afresh.add(event.id);
-    this.refresh(uid, signal).catch((error) =>
-      this.#complain("Cannot read pod after an event", error, signal, { uid }),
-    );
+    if (event.kind === "oom" || event.kind === "stopped") this.#mark(uid, event.id);
+    this.refresh(uid, signal).catch((error) => this.#readLater(uid, error, signal));
+  }
+
+  /** What told that the pod should be read comes only once, so the reading is tried until it succeeds. */
+  #readLater(uid: string, error: unknown, signal: AbortSignal): void {
+    this.#complain("Cannot read pod, will try again", error, signal, { uid });
+    if (this.#unread.has(uid)) return;
+    this.#unread.add(uid);
+    this.#retry(uid, signal).catch((bug) => this.#complain("Stopped trying to read pod", bug, signal, { uid }));
+  }
+
+  async #retry(uid: string, signal: AbortSignal): Promise<void> {
+    let span: number = RETRY_SPAN;
+    for (;;) {
+      await this.#deps.clock.sleep(millis(span), signal);
+      if (!this.#unread.has(uid)) return;
+      try {
+        await this.refresh(uid, signal);
+        return;
+      } catch (error) {
+        this.#complain("Cannot read pod, will try again", error, signal, { uid });
+      }
+      span = Math.min(span * 2, LONGEST_RETRY_SPAN);
+    }
   }
 
   /** One loop at a time lists what events may have missed: a newer `resync` or `lost` replaces the older loop. */
@@ -204,7 +255,10 @@ export class Observer {
     }
   }
 
-  /** Lists everything and reads the pods that differ from their snapshot. Returns how many did. */
+  /**
+   * Lists everything and reads the pods that differ from their snapshot. Returns how many did. A pod that can't be read keeps no other
+   * from being seen; only a runtime that is away does.
+   */
   async listAll(signal: AbortSignal): Promise<number> {
     const { runtime } = this.#deps;
     const [sandboxes, containers] = await Promise.all([
@@ -212,18 +266,25 @@ export class Observer {
       runtime.listContainers(undefined, signal),
     ]);
     const listings = group(sandboxes, containers);
-    const gone = [...this.#snapshots.keys()].filter((uid) => !listings.has(uid));
+    const gone = this.uids().filter((uid) => !listings.has(uid));
     const changed = [...listings].filter(([uid, listing]) => differs(listing, this.#snapshots.get(uid)));
     // At the start the list itself is what is known; later a pod is listed anew, for this list may be older than its snapshot.
     const first = this.#snapshots.size === 0 && this.#queues.size === 0;
-    const results = await Promise.allSettled([
-      ...changed.map(([uid, listing]) =>
-        first ? this.#enqueue(uid, () => this.#take(uid, listing, signal)) : this.refresh(uid, signal),
-      ),
-      ...gone.map((uid) => this.refresh(uid, signal)),
-    ]);
-    const broken = results.find((result) => result.status === "rejected");
-    if (broken) throw broken.reason;
+    const readings: readonly (readonly [uid: string, reading: Promise<void>])[] = [
+      ...changed.map(([uid, listing]) => {
+        const take = () => this.#take(uid, listing, signal);
+        return [uid, first ? this.#enqueue(uid, take) : this.refresh(uid, signal)] as const;
+      }),
+      ...gone.map((uid) => [uid, this.refresh(uid, signal)] as const),
+    ];
+    const results = await Promise.allSettled(readings.map(([, reading]) => reading));
+    for (const [place, [uid]] of readings.entries()) {
+      const result = results[place];
+      if (result?.status !== "rejected") continue;
+      const error: unknown = result.reason;
+      if (!(error instanceof KubeletError) || isFault(error, "runtime-unavailable")) throw error;
+      this.#readLater(uid, error, signal);
+    }
     this.#synced.resolve();
     return changed.length + gone.length;
   }
