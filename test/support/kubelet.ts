@@ -313,6 +313,18 @@ export class TestNode {
     return (await this.getJson("/local/events")) as LocalAnswers["events"];
   }
 
+  /** Waits for an event of a pod with a reason and a message that match. */
+  async waitEvent(pod: string, reason: string, message: RegExp): Promise<void> {
+    const uid = (await this.waitFor(pod, () => true)).metadata?.uid;
+    const look = async () =>
+      (await this.events()).some(
+        (one) =>
+          one.about.kind === "pod" && one.about.uid === uid && one.reason === reason && message.test(one.message),
+      );
+    const explain = async () => JSON.stringify(await this.events(), undefined, 1);
+    await waitFor(`event ${reason} of pod ${pod}`, look, { timeout: PATIENCE_MS, interval: 100, explain });
+  }
+
   /** Asks over the local socket. */
   async get(path: string): Promise<{ readonly status: number; readonly body: string }> {
     const client = createLocalClient(join(this.root, "kubelet.sock"));
