@@ -1,4 +1,4 @@
-import { isFault, KubeletError } from "../base/fault.ts";
+import { KubeletError } from "../base/fault.ts";
 
 /** Exit code: 0 for help, version and a first SIGTERM; 1 for what keeps the kubelet from running. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -15,11 +15,15 @@ async function main(argv: readonly string[]): Promise<number> {
     stop.abort(new DOMException("The kubelet was asked to stop", "AbortError"));
   };
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, onSignal);
-  const { runKubelet } = await import("./run.ts");
   try {
-    const text = await runKubelet(argv, stop.signal);
-    if (text !== undefined) process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
-    return 0;
+    const { loadHere } = await import("./load.ts");
+    const { host, loaded } = await loadHere(argv);
+    if (loaded.kind !== "run") {
+      process.stdout.write(loaded.text.endsWith("\n") ? loaded.text : `${loaded.text}\n`);
+      return 0;
+    }
+    const { runKubelet } = await import("./run.ts");
+    return await runKubelet(loaded.config, host, stop.signal);
   } catch (error) {
     if (stop.signal.aborted) return 0;
     process.stderr.write(explain(error));
@@ -27,12 +31,8 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** What a person reads when the kubelet does not run: each problem on its own line; a stack only for a bug. */
+/** What a person reads when the kubelet does not run: a stack only for a bug. */
 function explain(error: unknown): string {
-  if (isFault(error, "config-invalid")) {
-    const lines = error.fault.problems.map(({ field, message }) => `  ${field}: ${message}`);
-    return `kubelet: ${error.message}\n${lines.join("\n")}\n`;
-  }
   if (error instanceof KubeletError) return `kubelet: ${error.message}\n`;
   return `kubelet: a bug, please report it: ${error instanceof Error ? error.stack : error}\n`;
 }

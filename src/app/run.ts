@@ -1,3 +1,6 @@
+import { flushCompileCache } from "node:module";
+import { isAbsolute } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { createHttpServers } from "../adapters/http/index.ts";
 import {
   createClock,
@@ -20,6 +23,7 @@ import { openHealthPort } from "../server/index.ts";
 export async function runKubelet(config: KubeletConfig, host: HostFacts, signal: AbortSignal): Promise<never> {
   refuseUser(host);
   refuseSwap(config, host.swapOn);
+  refuseRelativeRoot(config);
   const log = logFor(config);
   const clock = createClock();
   await using scope = new AsyncDisposableStack();
@@ -35,6 +39,10 @@ export async function runKubelet(config: KubeletConfig, host: HostFacts, signal:
   await files.makeDirectory(rootDir, 0o750);
   scope.use(await lockRootDirectory(rootDir));
   if (lockFile) scope.use(await waitForLockFile(lockFile, signal));
+  // Only the first start after a build writes; the node's own code is kept later, when more of it was used.
+  flushCompileCache();
+  // Loading blocks for some 20 ms: whoever asked for our health by now is answered first.
+  await nextTurn();
   const { runNode } = await import("./node.ts");
   return await runNode(config, { host, clock, random: createRandom(), files, log }, signal);
 }
@@ -45,6 +53,15 @@ function refuseUser({ root }: HostFacts): void {
     "Cannot run as an ordinary user: a kubelet mounts, makes cgroups and networks; start it as root",
     { code: "start-refused", what: "user" },
   );
+}
+
+/** Mounts, sockets and the runtime's paths would each be meant for another place once the working directory differs. */
+function refuseRelativeRoot({ flags: { rootDir } }: KubeletConfig): void {
+  if (isAbsolute(rootDir)) return;
+  throw new KubeletError(`Cannot use root directory ${rootDir}: --root-dir must be an absolute path`, {
+    code: "start-refused",
+    what: "root directory",
+  });
 }
 
 function refuseSwap(config: KubeletConfig, swapOn: boolean): void {

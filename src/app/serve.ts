@@ -18,7 +18,7 @@ export interface ServeDeps extends Pick<ViewDeps, "core" | "runtime" | "podLogsD
   readonly cgroupVersion: 1 | 2;
 }
 
-/** Opens the node's doors for people and tools: health port, main port, local socket. */
+/** Opens the node's doors for people and tools: main port, local socket. */
 export async function serve(config: KubeletConfig, deps: ServeDeps, signal: AbortSignal): Promise<KubeletServer> {
   const { kubelet, flags } = config;
   const { x509, webhook, anonymous } = kubelet.authentication;
@@ -45,7 +45,8 @@ export async function serve(config: KubeletConfig, deps: ServeDeps, signal: Abor
   });
   return openServer(
     {
-      health: kubelet.healthzPort > 0 ? { host: kubelet.healthzBindAddress, port: kubelet.healthzPort } : undefined,
+      // Open already: run.ts opens it before all else.
+      health: undefined,
       main: kubelet.enableServer ? { host: kubelet.address, port: kubelet.port } : undefined,
       socketPath: `${flags.rootDir}/kubelet.sock`,
       access: {

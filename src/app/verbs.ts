@@ -1,9 +1,8 @@
 import { once } from "node:events";
-import { readdir, readFile } from "node:fs/promises";
-import { relative } from "node:path";
 import { createLocalClient } from "../adapters/http/index.ts";
 import { detectHost } from "../adapters/linux/index.ts";
 import { runVerb, type VerbIo } from "../cli/index.ts";
+import { configDepsHere } from "./load.ts";
 
 /** Runs a verb for the person at this terminal. Returns the exit code. */
 export async function runVerbHere(argv: readonly string[]): Promise<number> {
@@ -22,19 +21,7 @@ export async function runVerbHere(argv: readonly string[]): Promise<number> {
     env: process.env,
     now: () => new Date(),
     connect: createLocalClient,
-    configDeps() {
-      const { cgroupVersion, hostname } = detectHost();
-      return {
-        facts: { cgroupVersion, hostname, cwd: process.cwd() },
-        readFile: (path) => readFile(path, "utf8"),
-        async listConfigDir(directory) {
-          const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-          return entries
-            .filter((one) => !one.isDirectory())
-            .map((one) => relative(directory, `${one.parentPath}/${one.name}`));
-        },
-      };
-    },
+    configDeps: () => configDepsHere(detectHost()),
   };
   return runVerb(argv, io, stop.signal);
 }

@@ -1,7 +1,6 @@
 import type { X509Certificate } from "node:crypto";
 import { KubeletError, messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
-import { seconds } from "../base/units.ts";
 import type { KubeletMetrics } from "../metrics/index.ts";
 import type { NodeView } from "../node/index.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -18,14 +17,13 @@ import type { LogFiles } from "../ports/log-files.ts";
 import { type AccessOptions, planAccess } from "./access.ts";
 import { type AnswerDeps, answer } from "./answer.ts";
 import { parseBundle } from "./client-certificate.ts";
-import { oneHealthReply } from "./health.ts";
-import { text } from "./reply.ts";
+import { openHealthPort } from "./health-port.ts";
 import type { RouteOptions } from "./route.ts";
 import { loadServingPair, type PairOptions, pairPaths, readPem } from "./serving-pair.ts";
 import { opensslCiphers, opensslGroups, tlsVersion } from "./tls-names.ts";
 
 export interface ServerOptions {
-  /** undefined: off (healthzPort 0). */
+  /** undefined: off (healthzPort 0), or opened before by the caller. */
   readonly health: TcpAddress | undefined;
   /** undefined: off (enableServer false). */
   readonly main: TcpAddress | undefined;
@@ -59,7 +57,7 @@ export interface KubeletServer extends AsyncDisposable {
   readonly health: Promise<string | undefined>;
 }
 
-const RETRY = seconds(5);
+const nothing = Promise.resolve(undefined);
 const MAX_CA = 4 * 1024 * 1024;
 
 /**
@@ -87,7 +85,7 @@ export async function openServer(
     clientCas: () => clientCas,
   };
   const handler: HttpHandler = (request, until) => answer(request, answerDeps, until);
-  const health = quiet(openHealth(options.health, deps, scope), scope);
+  const health = quiet(options.health ? openHealthPort(options.health, deps, scope) : nothing, scope);
   opened.use(await deps.http.local(options.socketPath, handler));
   const onlyHealth = access.kind === "health-only";
   const address = options.main && onlyHealth ? { ...options.main, host: "127.0.0.1" } : options.main;
@@ -118,31 +116,6 @@ function quiet<T>(opening: Promise<T | undefined>, scope: AbortSignal): Promise<
   kept.catch(() => {});
   return kept;
 }
-
-async function openHealth(
-  at: TcpAddress | undefined,
-  deps: ServerDeps,
-  signal: AbortSignal,
-): Promise<HttpListener | undefined> {
-  if (at === undefined) return undefined;
-  for (;;) {
-    signal.throwIfAborted();
-    try {
-      return await deps.http.plain(at, healthHandler(deps));
-    } catch (error) {
-      deps.log.error("Failed to open the health port, trying again in 5 s", { err: messageOf(error) });
-    }
-    await deps.clock.sleep(RETRY, signal);
-  }
-}
-
-/** The process is alive, no more: never the state of the sync loop. */
-const healthHandler =
-  ({ view }: ServerDeps): HttpHandler =>
-  async ({ path }) => {
-    const ping = view.healthChecks.find(({ name }) => name === "ping") ?? { name: "ping", problem: () => undefined };
-    return path === "/healthz" || path === "/healthz/ping" ? oneHealthReply(ping) : text(404, "404 page not found\n");
-  };
 
 type MainDeps = ServerDeps & {
   readonly handler: HttpHandler;

@@ -1,0 +1,154 @@
+import { flushCompileCache } from "node:module";
+import type { Cri } from "../adapters/cri/index.ts";
+import { createHttpServers } from "../adapters/http/index.ts";
+import {
+  createCgroups,
+  createHttpClient,
+  createLogFiles,
+  createMounts,
+  type HostFacts,
+} from "../adapters/linux/index.ts";
+import { KubeletError } from "../base/fault.ts";
+import type { Log } from "../base/log.ts";
+import { seconds } from "../base/units.ts";
+import type { KubeletConfig } from "../config/index.ts";
+import { nodeCredentials } from "../images/index.ts";
+import { parseResolvConf } from "../network/index.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Files } from "../ports/files.ts";
+import type { Random } from "../ports/random.ts";
+import { containerResources, createPodCgroups, podCgroup, sandboxResources } from "../resources/index.ts";
+import { readSources } from "../sources/index.ts";
+import { createVolumes } from "../volumes/index.ts";
+import { type Core, openCore, podCgroupVerbs } from "./core.ts";
+import { textOfLog } from "./log-tail.ts";
+import { nodeAddresses } from "./machine.ts";
+import { serve } from "./serve.ts";
+import { coreSettings, logPlaces, type Machine, podCgroupOptions, resourceFacts } from "./settings.ts";
+
+const MAX_RESOLV_CONF = 1024 * 1024;
+const KEEP_COMPILED_AFTER = seconds(10);
+
+export interface NodeDeps {
+  readonly host: HostFacts;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly files: Files;
+  readonly log: Log;
+}
+
+/** Runs the node in a root directory that is ours. @throws KubeletError where it can't be started */
+export async function runNode(
+  config: KubeletConfig,
+  { host, clock, random, files, log }: NodeDeps,
+  signal: AbortSignal,
+): Promise<never> {
+  const { rootDir } = config.flags;
+  await using scope = new AsyncDisposableStack();
+  let core: Core | undefined;
+  let cri: Cri | undefined;
+  let podLogsDir = config.kubelet.podLogsDir;
+  const server = scope.use(
+    await serve(
+      config,
+      {
+        clock,
+        files,
+        log,
+        logFiles: createLogFiles(),
+        http: createHttpServers(log),
+        cgroupVersion: host.cgroupVersion,
+        core: () => core,
+        runtime: () => cri?.runtime,
+        podLogsDir: () => podLogsDir,
+      },
+      signal,
+    ),
+  );
+
+  const deps = { clock, random, log };
+  // Loaded here, and it is the half of our code: the doors answer first.
+  const { chooseRuntime, openRuntime } = await import("./runtime.ts");
+  const choice = await chooseRuntime(config, deps, signal);
+  const places = logPlaces(config, choice.kind === "embedded");
+  podLogsDir = places.podLogsDir;
+  const mounts = createMounts();
+  const [runtime] = await Promise.all([openRuntime(choice, config, deps, signal), mounts.makeShared(rootDir)]);
+  cri = runtime.cri;
+  scope.defer(() => runtime.cri.close());
+  log.info("Runtime is ready", { endpoint: runtime.endpoint, ...runtime.profile.version });
+
+  const cgroups = createCgroups({ version: host.cgroupVersion, root: "/sys/fs/cgroup" });
+  const machine: Machine = { ...host, hugepageSizes: cgroups.hugepageSizes() };
+  const cgroupOptions = podCgroupOptions(config, machine, "cgroupfs");
+  const podCgroups = createPodCgroups(cgroupOptions, cgroups, log);
+  await podCgroups.openRoot();
+  const facts = resourceFacts(config, machine);
+  const volumes = createVolumes({ rootDir, facts, noswap: host.tmpfsNoswap }, { files, mounts });
+  const settings = coreSettings(config, machine, places, {
+    nodeIps: nodeAddresses(config.flags.nodeIP),
+    runtimeName: runtime.profile.version.name,
+    maskedPaths: [],
+  });
+  const { kubelet } = config;
+  core = openCore(
+    settings,
+    {
+      clock,
+      random,
+      log,
+      files,
+      volumes,
+      runtime: runtime.cri.runtime,
+      imageService: runtime.cri.images,
+      cgroups: { ...podCgroupVerbs(podCgroups), parentOf: (pod) => podCgroup(pod, cgroupOptions).parent },
+      readCredentials: nodeCredentials({ rootDir, homeDir: process.env.HOME }, files, log),
+      logTail: textOfLog,
+      sandboxResources: (pod) => sandboxResources(pod, facts),
+      containerResources: (pod, container) => containerResources(pod, container, facts),
+      subPath: (volume, path, target) => mounts.bindInside(volume, path, target),
+      nodeDns: async () => ({
+        resolver: kubelet.resolvConf ? parseResolvConf(await textOf(files, kubelet.resolvConf)) : undefined,
+        clusterDns: kubelet.clusterDNS,
+        clusterDomain: kubelet.clusterDomain,
+        nodeIps: settings.nodeIps,
+        standalone: config.standalone,
+      }),
+      sources: readSources(
+        {
+          nodeName: config.nodeName,
+          staticPodPath: kubelet.staticPodPath,
+          fileCheckFrequency: kubelet.fileCheckFrequency,
+          staticPodUrl: kubelet.staticPodURL,
+          staticPodUrlHeader: kubelet.staticPodURLHeader,
+          httpCheckFrequency: kubelet.httpCheckFrequency,
+        },
+        { files, http: createHttpClient(), clock, log },
+        signal,
+      ),
+    },
+    signal,
+  );
+  void keepCompiled(clock, signal);
+  // A main port that can't be opened ends the kubelet, as upstream's does.
+  const portFailed = server.main.then(() => new Promise<never>(() => {}));
+  return await Promise.race([core.run(), portFailed]);
+}
+
+/** Keeps what V8 compiled until the first pods ran, for later starts: a kubelet that is killed would not. */
+async function keepCompiled(clock: Clock, signal: AbortSignal): Promise<void> {
+  await clock.sleep(KEEP_COMPILED_AFTER, signal).catch(() => {});
+  if (!signal.aborted) flushCompileCache();
+}
+
+async function textOf(files: Files, path: string): Promise<string> {
+  const content = await files.read(path, MAX_RESOLV_CONF);
+  if (content) return new TextDecoder().decode(content);
+  throw new KubeletError(
+    `Cannot read resolvConf ${path}: it is not there; set resolvConf to the node's resolver file`,
+    {
+      code: "waiting",
+      reason: "CreateContainerConfigError",
+    },
+  );
+}
