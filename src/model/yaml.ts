@@ -85,7 +85,8 @@ function readDocuments(yaml: Yaml, text: string, what: string): YamlDocument {
   const errors = documents.flatMap((document) => document.errors);
   if (errors.length > 0) {
     const problems = errors.map(({ pos, message }) => ({ at: pos[0], message: oneLine(message) }));
-    throw invalid(what, placed(problems, text));
+    // Where the parser gave up, it closes each level with an error of its own.
+    throw invalid(what, placed(problems.filter(isFirst), text));
   }
   const filled = documents.filter((document) => !isEmpty(yaml, document));
   const [first] = filled;
@@ -212,6 +213,11 @@ const placed = (mistakes: readonly Place[], text: string): readonly Problem[] =>
     field: index < MAX_PROBLEMS ? position(text.slice(0, at)) : "",
     message,
   }));
+
+const isFirst = ({ at, message }: Place, index: number, all: readonly Place[]): boolean => {
+  const before = all[index - 1];
+  return before?.at !== at || before.message !== message;
+};
 
 /** The parser's messages go on with an excerpt of the file, which may hold secrets. */
 function oneLine(message: string): string {

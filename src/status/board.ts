@@ -2,6 +2,7 @@ import { messageOf } from "../base/fault.ts";
 import { isInside } from "../base/inside.ts";
 import type { Pod, PodStatus } from "../model/kubernetes.ts";
 import { uidOf } from "../model/pod.ts";
+import { qosClassOf } from "../model/pod-resources.ts";
 import type { ContainerStatus, PodSnapshot } from "../model/runtime.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Files } from "../ports/files.ts";
@@ -13,6 +14,7 @@ import {
   messageFileOf,
   terminationMessage,
 } from "./termination-message.ts";
+import { timeText } from "./time.ts";
 
 /** What a worker saw and wants to be known of its pod. */
 export interface PodReport {
@@ -95,11 +97,17 @@ export class StatusBoard {
     this.#post({ ...UNTOUCHED, uid: uidOf(pod), pod, doing }, pod, new Map());
   }
 
-  /** A pod that was refused: it never gets a worker. */
+  /** A pod that was refused: it never gets a worker, and no container of it is told of. */
   reject(pod: Pod, reason: string, message: string): void {
-    const uid = uidOf(pod);
-    const imposed = { phase: "Failed" as const, reason, message: `Pod was rejected: ${message}` };
-    this.#post({ ...UNTOUCHED, uid, pod, doing: undefined }, pod, new Map(), imposed);
+    const now = this.#deps.clock.wall().getTime();
+    const status: PodStatus = {
+      phase: "Failed",
+      reason,
+      message: `Pod was rejected: ${message}`,
+      startTime: timeText(now),
+      qosClass: qosClassOf(pod),
+    };
+    this.#posted.set(uidOf(pod), { pod, status, doing: undefined, doingSince: now });
   }
 
   forget(uid: string): void {
@@ -114,12 +122,7 @@ export class StatusBoard {
     if (latest?.pod && this.#messages.get(uid) === messages) this.#post(latest, latest.pod, messages);
   }
 
-  #post(
-    report: PodReport,
-    pod: Pod,
-    messages: ReadonlyMap<string, string>,
-    imposed?: { readonly phase: "Failed"; readonly reason: string; readonly message: string },
-  ): void {
+  #post(report: PodReport, pod: Pod, messages: ReadonlyMap<string, string>): void {
     const { uid, seen, waiting, sandboxReason, ended, doing } = report;
     this.#latest.set(uid, report);
     const before = this.#posted.get(uid);
@@ -132,7 +135,6 @@ export class StatusBoard {
       startFailures: waiting,
       sandboxReason,
       terminal: ended,
-      ...(imposed ? { imposed } : {}),
       terminationMessages: messages,
       hostIps: this.#deps.nodeIps(),
       runtimeName: this.#deps.runtimeName(),
