@@ -3,7 +3,7 @@ import type { ImageDesk } from "../images/index.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { podSubject } from "../model/subject.ts";
 import type { Runtime } from "../ports/runtime.ts";
-import { type FinishDeps, finishPod, removeContainer } from "./finish.ts";
+import { type FinishDeps, finishPod, removeContainer, removeSandbox } from "./finish.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { Memory } from "./memory.ts";
 import type { Step } from "./plan.ts";
@@ -49,12 +49,9 @@ export async function execute(
     case "remove-container":
       return removeContainer(uid, step.id, deps, signal);
     case "remove-sandbox":
-      // Stopped once more: only a completed stop gives the network's address back.
-      await deps.runtime.stopSandbox(step.id, signal);
-      memory.stopped.delete(step.id);
-      return deps.runtime.removeSandbox(step.id, signal);
+      return removeSandbox(step.id, memory.stopped, deps.runtime, signal);
     case "finish":
-      return finishPod(mailbox.intent, deps, signal);
+      return finishPod(mailbox.intent, memory.stopped, deps, signal);
     default:
       return unreachable(step);
   }

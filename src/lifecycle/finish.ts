@@ -25,22 +25,34 @@ export interface FinishDeps {
  * Removes all that is left of a pod whose containers have stopped: dead containers, sandboxes (their network first), volumes, cgroup,
  * directories, logs. In this order, so that a crash on the way leaves what the next start finds again.
  */
-export async function finishPod(intent: PodIntent, deps: FinishDeps, signal: AbortSignal): Promise<void> {
+export async function finishPod(
+  intent: PodIntent,
+  stopped: ReadonlySet<string>,
+  deps: FinishDeps,
+  signal: AbortSignal,
+): Promise<void> {
   const { uid } = intent;
   const seen = deps.see(uid);
   deps.desk.forget(uid);
   for (const { id } of seen?.containers ?? []) await removeContainer(uid, id, deps, signal);
-  for (const { id } of seen?.sandboxes ?? []) {
-    // Stopped once more: only a completed stop gives the network's address back.
-    await deps.runtime.stopSandbox(id, signal);
-    await deps.runtime.removeSandbox(id, signal);
-  }
+  for (const { id } of seen?.sandboxes ?? []) await removeSandbox(id, stopped, deps.runtime, signal);
   await deps.volumes.tearDown(uid, signal);
   await deps.cgroups.remove(uid);
   await deps.files.removeTree(podDirectory(deps.rootDir, uid));
   for (const name of (await deps.files.list(deps.podLogsDir)) ?? []) {
     if (parsePodLogDirectoryName(name)?.uid === uid) await deps.files.removeTree(join(deps.podLogsDir, name));
   }
+}
+
+/** Only a completed stop gives the network's address back: one that nobody saw completed is done once more. */
+export async function removeSandbox(
+  id: string,
+  stopped: ReadonlySet<string>,
+  runtime: FinishDeps["runtime"],
+  signal: AbortSignal,
+): Promise<void> {
+  if (!stopped.has(id)) await runtime.stopSandbox(id, signal);
+  await runtime.removeSandbox(id, signal);
 }
 
 /** A dead container with its logs and the link to them; the logs first, so that none is left without its container. */
