@@ -48,7 +48,9 @@ function podsOf(value: unknown, origin: Origin): Manifest {
   const decoded = decodePod(value);
   if (decoded.kind === "invalid") return { kind: "invalid", ...identityOf(value), problems: decoded.problems };
   const read = staticPod(decoded.value, origin);
-  if (read.kind === "invalid") return { kind: "invalid", ...identityOf(value), problems: read.problems };
+  if (read.kind === "invalid")
+    // A misspelt field is often why a needed one is missing.
+    return { kind: "invalid", ...identityOf(value), problems: [...read.problems, ...decoded.unknownFields] };
   const problems = [...decoded.unknownFields, ...read.warnings];
   const warnings = problems.length === 0 ? [] : [{ where: origin.where, uid: uidOf(read.pod), problems }];
   return { kind: "pods", pods: [read.pod], warnings };
@@ -63,11 +65,11 @@ function podsOfList(value: unknown, origin: Origin): Manifest {
   for (const [index, decoded] of list.value.entries()) {
     const read = staticPod(decoded, origin);
     const prefix = `items[${index}].`;
+    const own = list.unknownFields.filter(({ field }) => field.startsWith(prefix));
     if (read.kind === "invalid")
-      problems.push(...read.problems.map((problem) => ({ ...problem, field: `${prefix}${problem.field}` })));
+      problems.push(...read.problems.map((problem) => ({ ...problem, field: `${prefix}${problem.field}` })), ...own);
     else {
       pods.push(read.pod);
-      const own = list.unknownFields.filter(({ field }) => field.startsWith(prefix));
       const all = [...own, ...read.warnings];
       if (all.length > 0) warnings.push({ where: origin.where, uid: uidOf(read.pod), problems: all });
     }

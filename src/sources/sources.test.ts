@@ -393,6 +393,18 @@ test("readManifest() answers any bytes", async () => {
   );
 });
 
+test("readManifest() names the misspelt field beside the one that is missing for it", async () => {
+  const origin: Origin = { source: "file", where: "/m/x", nodeName: "n", seen: new Date(START) };
+  const pod = `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"x"},"spec":{"containres":[{"name":"c","image":"i"}]}}`;
+  const list = `{"apiVersion":"v1","kind":"PodList","items":[${pod}]}`;
+  const fields = async (text: string, source: "file" | "http") => {
+    const read = await readManifest(utf8.encode(text), { ...origin, source });
+    return read.kind === "invalid" ? read.problems.map(({ field }) => field) : [];
+  };
+  assert.deepEqual(await fields(pod, "file"), ["spec.containers", "spec.containres"]);
+  assert.deepEqual(await fields(list, "http"), ["items[0].spec.containers", "items[0].spec.containres"]);
+});
+
 test("readManifest() survives depth, size and endless mistakes", async () => {
   const origin: Origin = { source: "file", where: "/m/x", nodeName: "n", seen: new Date(START) };
   const pod = (metadata: string) =>
