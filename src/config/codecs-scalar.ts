@@ -1,7 +1,7 @@
+import { formatGoDuration, parseGoDuration } from "../base/go-duration.ts";
 import type { Bytes, Millis } from "../base/units.ts";
 import { canonicalQuantity, QUANTITY_SYNTAX, quantityUnits } from "../model/quantity.ts";
 import { type Codec, expected, type FlagRead } from "./codec.ts";
-import { formatGoDuration, parseGoDuration } from "./go-duration.ts";
 
 const TRUE: readonly string[] = ["1", "t", "T", "TRUE", "true", "True"];
 const FALSE: readonly string[] = ["0", "f", "F", "FALSE", "false", "False"];

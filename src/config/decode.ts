@@ -1,5 +1,5 @@
-import type { Tags } from "yaml";
 import { messageOf, type Problem } from "../base/fault.ts";
+import { tagsOfGo } from "../model/yaml-tags.ts";
 import { isObject, type Json, type JsonObject } from "./json.ts";
 
 /** A decoded document, the fields that stood in it twice (the last one counts), and what is wrong with its text. */
@@ -67,22 +67,6 @@ function* repeatedKeys(yaml: Yaml, node: unknown, path: string): Generator<strin
     seen.add(name);
     yield* repeatedKeys(yaml, value, at);
   }
-}
-
-/** YAML 1.1 has readings that Go's parser lacks (`1:30` as 90, dates, sets) and lacks one that it has (`0o17`). */
-function tagsOfGo(tags: Tags): Tags {
-  const kept = tags.filter(
-    (tag) =>
-      typeof tag === "string" ||
-      (!/:(timestamp|binary|omap|pairs|set)$/.test(tag.tag) && (!("format" in tag) || tag.format !== "TIME")),
-  );
-  const octal = {
-    tag: "tag:yaml.org,2002:int",
-    default: true,
-    test: /^[-+]?0o[0-7]+$/,
-    resolve: (text: string) => Number(text.replace(/^[-+]/, "")) * (text.startsWith("-") ? -1 : 1),
-  };
-  return [...kept, octal];
 }
 
 const failed = (message: string): Decoded => ({ doc: {}, duplicates: [], problems: [{ field: "", message }] });

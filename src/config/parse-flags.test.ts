@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { formatGoDuration } from "./go-duration.ts";
+import { formatGoDuration } from "../base/go-duration.ts";
 import type { Json } from "./json.ts";
 import { parseFlags } from "./parse-flags.ts";
 

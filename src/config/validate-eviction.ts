@@ -1,7 +1,7 @@
 import type { Problem } from "../base/fault.ts";
+import { parseGoDuration } from "../base/go-duration.ts";
 import { parseQuantity, QUANTITY_SYNTAX } from "../model/quantity.ts";
 import { DURATION_SYNTAX } from "./codecs-scalar.ts";
-import { parseGoDuration } from "./go-duration.ts";
 import { hint } from "./suggest.ts";
 import type { KubeletConfiguration } from "./table.ts";
 

@@ -27,7 +27,6 @@ export const namespaceOf = (pod: Pod): string => pod.metadata?.namespace ?? "def
 export const fullNameOf = (pod: Pod): string => `${nameOf(pod)}_${namespaceOf(pod)}`;
 export const specOf = (pod: Pod): PodSpec => pod.spec ?? NO_SPEC;
 export const annotationOf = (pod: Pod, key: string): string | undefined => pod.metadata?.annotations?.[key];
-export const labelOf = (pod: Pod, key: string): string | undefined => pod.metadata?.labels?.[key];
 
 /** From a file or URL; a pod that no source has stamped is not static. */
 export function isStatic(pod: Pod): boolean {
@@ -84,11 +83,5 @@ export const hasPrivilegedContainer = (pod: Pod): boolean => allContainersOf(pod
 /** What the spec grants to a stop; 30 s where it says nothing. The API's deletion grace and overrides are the worker's business. */
 export const gracePeriodOf = (pod: Pod): Millis =>
   seconds(Math.max(0, pod.spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS));
-
-/** Grace that came with a deletion through the API; undefined while the pod isn't deleted. */
-export function deletionGraceOf(pod: Pod): Millis | undefined {
-  const value = pod.metadata?.deletionGracePeriodSeconds;
-  return value === undefined ? undefined : seconds(Math.max(0, value));
-}
 
 export const isDeleted = (pod: Pod): boolean => pod.metadata?.deletionTimestamp !== undefined;

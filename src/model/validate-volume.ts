@@ -1,19 +1,10 @@
 import type { Report } from "./check.ts";
 import { descendingPath, dnsLabel, fileMode, id, noBacksteps, oneOf, quote, required, unique } from "./check.ts";
+import { HOST_PATH_TYPES } from "./host-path.ts";
 import type { DownwardAPIVolumeFile, KeyToPath, PodSpec, ProjectedVolumeSource, Volume } from "./kubernetes.ts";
 import { compareQuantities } from "./quantity.ts";
 import { validateFieldRef, validateResourceFieldRef } from "./validate-env.ts";
 
-const HOST_PATH_TYPES = [
-  "",
-  "DirectoryOrCreate",
-  "Directory",
-  "FileOrCreate",
-  "File",
-  "Socket",
-  "CharDevice",
-  "BlockDevice",
-];
 const PROJECTIONS = [
   "secret",
   "configMap",

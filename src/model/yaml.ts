@@ -1,6 +1,7 @@
-import type { Document, ParsedNode, Scalar, Tags } from "yaml";
+import type { Document, ParsedNode, Scalar } from "yaml";
 import type { Problem } from "../base/fault.ts";
 import { KubeletError } from "../base/fault.ts";
+import { tagsOfGo } from "./yaml-tags.ts";
 
 /** Largest manifest or configuration file that is read, as in the Go kubelet. */
 export const MAX_MANIFEST_BYTES = 10 * 1024 * 1024;
@@ -40,19 +41,10 @@ export function manifestText(content: Uint8Array, what: string): string {
 }
 
 /**
- * The one document of a YAML or JSON text, read as the Go kubelet does (YAML 1.1: `yes` and `on` are true, `0644` is octal), but a
- * key given twice is an error, as is a second document.
+ * The first document that isn't empty of a YAML or JSON text, read as the Go kubelet does (YAML 1.1: `yes` and `on` are true, `0644` is
+ * octal), but a key given twice is an error. Further documents are only counted.
  * @throws KubeletError manifest-invalid, with problems by `line:column`
  */
-export async function parseYaml(text: string, what: string): Promise<unknown> {
-  const { value, ignoredDocuments } = await parseYamlDocument(text, what);
-  if (ignoredDocuments === 0) return value;
-  throw invalid(what, [
-    { field: "", message: `holds ${ignoredDocuments + 1} documents: keep one, without "---" between parts` },
-  ]);
-}
-
-/** As parseYaml, but further documents are only counted. */
 export async function parseYamlDocument(text: string, what: string): Promise<YamlDocument> {
   const control = CONTROL.exec(text);
   if (control)
@@ -94,24 +86,6 @@ function readDocuments(yaml: Yaml, text: string, what: string): YamlDocument {
   const mistakes = [...repeatedKeys(yaml, first), ...badAliases(yaml, first)];
   if (mistakes.length > 0) throw invalid(what, placed(mistakes, text));
   return { value: plainValue(first, what), ignoredDocuments: filled.length - 1 };
-}
-
-/** YAML 1.1 has readings that Go's parser lacks (`1:30` as 90, dates, sets) and lacks one that it has (`0o17`). */
-function tagsOfGo(tags: Tags): Tags {
-  const kept = tags.filter(
-    (tag) =>
-      typeof tag === "string" ||
-      (!/:(timestamp|binary|omap|pairs|set)$/.test(tag.tag) && (!("format" in tag) || tag.format !== "TIME")),
-  );
-  return [
-    ...kept,
-    {
-      tag: "tag:yaml.org,2002:int",
-      default: true,
-      test: /^[-+]?0o[0-7]+$/,
-      resolve: (text: string) => Number(text.replace(/^[-+]/, "")) * (text.startsWith("-") ? -1 : 1),
-    },
-  ];
 }
 
 function isEmpty(yaml: Yaml, { contents }: Document.Parsed): boolean {

@@ -1,8 +1,9 @@
 import type { Problem } from "../base/fault.ts";
+import { HOST_PATH_TYPES, type HostPathType } from "../model/host-path.ts";
 import type { EmptyDirVolumeSource, HostPathVolumeSource, Pod, Volume as VolumeSpec } from "../model/kubernetes.ts";
 import { volumesOf } from "../model/pod.ts";
 import { quantityUnits } from "../model/quantity.ts";
-import { HOST_PATH_TYPES, type HostPathType, type Volume } from "./plugin.ts";
+import type { Volume } from "./plugin.ts";
 
 /** Volumes of a pod that this node can't mount, by field path: the pod is not admitted with them. */
 export const unsupportedVolumes = (pod: Pod): readonly Problem[] =>

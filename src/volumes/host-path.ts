@@ -1,5 +1,6 @@
+import type { HostPathType } from "../model/host-path.ts";
 import type { FileStat, Files } from "../ports/files.ts";
-import type { HostPathType, VolumePlugin } from "./plugin.ts";
+import type { VolumePlugin } from "./plugin.ts";
 
 const EXPECTED: { readonly [T in Exclude<HostPathType, "">]: readonly [kind: FileStat["kind"], words: string] } = {
   DirectoryOrCreate: ["directory", "directory"],

@@ -1,3 +1,4 @@
+import type { HostPathType } from "../model/host-path.ts";
 import type { Pod } from "../model/kubernetes.ts";
 
 /** What this node mounts, and what each kind needs to know. A new kind is a row here: nothing compiles until its plugin exists. */
@@ -9,18 +10,6 @@ export interface VolumeSources {
   };
   readonly hostPath: { readonly path: string; readonly type: HostPathType };
 }
-
-export type HostPathType = (typeof HOST_PATH_TYPES)[number];
-export const HOST_PATH_TYPES = [
-  "",
-  "DirectoryOrCreate",
-  "Directory",
-  "FileOrCreate",
-  "File",
-  "Socket",
-  "CharDevice",
-  "BlockDevice",
-] as const;
 
 export type VolumeKind = keyof VolumeSources;
 export type Volume<K extends VolumeKind = VolumeKind> = {
