@@ -1,16 +1,19 @@
+import { KubeletError } from "../base/fault.ts";
 import { seconds } from "../base/units.ts";
 import { uidOf } from "../model/pod.ts";
+import type { Clock } from "../ports/clock.ts";
 import {
   createPodCgroups,
   DEFAULT_POLICY,
+  type PodCgroups,
   type PodCgroupsOptions,
   podCgroup,
   type ResourceFacts,
 } from "../resources/index.ts";
-import type { RunningCore, SimDoors } from "../sim/sim-kubelet.ts";
+import type { RunningCore, SimDoors, StartCore } from "../sim/sim-kubelet.ts";
 import type { SourceUpdate } from "../sources/index.ts";
 import { createVolumes } from "../volumes/index.ts";
-import { openCore, podCgroupVerbs } from "./core.ts";
+import { type CoreDeps, openCore, podCgroupVerbs } from "./core.ts";
 
 const FACTS: ResourceFacts = {
   cgroupVersion: 2,
@@ -30,8 +33,17 @@ const CGROUPS: PodCgroupsOptions = {
   nodeAmounts: {},
 };
 
+/** Parts of the core that a test replaces by bad ones. */
+export type Broken = Pick<CoreDeps, "plan" | "refresh">;
+
 /** The real core behind simulated doors. */
-export function startSimCore(doors: SimDoors, signal: AbortSignal): RunningCore {
+export const startSimCore = startCoreWith({});
+
+export function startCoreWith(broken: Broken): StartCore {
+  return (doors, signal) => start(doors, broken, signal);
+}
+
+function start(doors: SimDoors, broken: Broken, signal: AbortSignal): RunningCore {
   const { clock, random, log, files, mounts, runtime, images } = doors;
   const podCgroups = createPodCgroups(CGROUPS, doors.cgroups, log);
   const core = openCore(
@@ -67,13 +79,27 @@ export function startSimCore(doors: SimDoors, signal: AbortSignal): RunningCore 
       subPath: (volume, path, target) => mounts.bindInside(volume, path, target),
       nodeDns: async () => ({ resolver: undefined, clusterDns: [], clusterDomain: "", nodeIps: ["192.0.2.1"] }),
       sources: updates(doors, signal),
+      ...broken,
     },
     signal,
   );
   return {
-    done: podCgroups.openRoot().then(() => core.run()),
+    done: openRoot(podCgroups, doors.clock, signal).then(() => core.run()),
     phases: () => core.posted().map(({ pod, status }) => ({ uid: uidOf(pod), phase: status.phase })),
+    sizes: () => core.sizes(),
   };
+}
+
+/** A kubelet that can't make its cgroups ends, and is started again by whoever keeps it. */
+async function openRoot(cgroups: PodCgroups, clock: Clock, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    try {
+      return await cgroups.openRoot();
+    } catch (error) {
+      if (!(error instanceof KubeletError)) throw error;
+      await clock.sleep(seconds(1), signal);
+    }
+  }
 }
 
 async function* updates({ wants }: SimDoors, signal: AbortSignal): AsyncGenerator<SourceUpdate> {

@@ -12,12 +12,16 @@ async function main(): Promise<number> {
     },
   });
   if (values.seed !== undefined) {
-    const { violations, history, starts, crashes } = await runScenario(whole("seed", values.seed), startSimCore);
+    const { violations, history, starts, crashes } = await runScenario(whole("seed", values.seed), startSimCore, {
+      withHistory: true,
+    });
     for (const line of history) console.log(line);
     for (const line of violations) console.log(`VIOLATION ${line}`);
     console.log(`seed ${values.seed}: ${starts} container starts, ${crashes} crashes, ${violations.length} violations`);
     return violations.length > 0 ? 1 : 0;
   }
+  // Faults are part of the play: nobody reads where they were made.
+  Error.stackTraceLimit = 0;
   const first = whole("from", values.from);
   const count = whole("seeds", values.seeds);
   let failed = 0;

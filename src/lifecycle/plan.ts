@@ -183,6 +183,12 @@ function planContainers(input: PlanInput, pod: Pod, sandboxId: string): Plan {
   return { ...NOTHING, ...started, steps: [...started.steps, ...surplus(input.seen)] };
 }
 
+/** A start whose answer was lost may still take effect: what was created and not started goes before another is made. */
+function unstarted({ seen }: PlanInput, { name }: Container): readonly Step[] {
+  const newest = newestOf(seen, name);
+  return newest?.state === "created" ? [{ kind: "remove-container", id: newest.id, name }] : [];
+}
+
 /**
  * Spec order: one whose image or last start failed is skipped until its time comes, the next goes on;
  * a pull in progress holds the later ones, though their images are fetched meanwhile.
@@ -202,7 +208,8 @@ function planStarts(input: PlanInput, starts: readonly Start[]): Pick<Plan, "ste
     const attempt = attemptOf(input, container);
     const image = input.image(container, attempt);
     if (image?.kind === "ready") {
-      if (!held) steps.push({ kind: "start-container", container, attempt, finishedAt });
+      if (!held)
+        steps.push(...unstarted(input, container), { kind: "start-container", container, attempt, finishedAt });
     } else if (image?.kind === "failed") {
       waiting.set(container.name, image);
       if (until(input.now, image.retryAt) > 0) wakes.push(image.retryAt);

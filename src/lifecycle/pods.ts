@@ -3,6 +3,7 @@ import type { Log } from "../base/log.ts";
 import { millis } from "../base/units.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { fullNameOf, gracePeriodOf, uidOf } from "../model/pod.ts";
+import type { PodIntent } from "./intent.ts";
 import { Mailbox } from "./mailbox.ts";
 
 /** Grace for a pod of which nothing but its containers is known, and they do not tell. */
@@ -45,8 +46,12 @@ export class Pods {
   want(pods: readonly Pod[]): void {
     const wanted = new Map(pods.map((pod) => [uidOf(pod) as string, pod]));
     for (const [uid, pod] of this.#wanted) {
-      if (!wanted.has(uid))
-        this.#entries.get(uid)?.mailbox.offer({ goal: "stop", uid, pod, grace: gracePeriodOf(pod) });
+      if (wanted.has(uid)) continue;
+      const stop: PodIntent = { goal: "stop", uid, pod, grace: gracePeriodOf(pod) };
+      const entry = this.#entries.get(uid);
+      if (entry) entry.mailbox.offer(stop);
+      // It waited for its name. An earlier kubelet may have left something of it all the same.
+      else if (!this.#signal.aborted) this.#start(uid, undefined, new Mailbox(stop));
     }
     for (const uid of this.#wanted.keys()) if (!wanted.has(uid)) this.#wanted.delete(uid);
     for (const [uid, pod] of wanted) {

@@ -58,6 +58,7 @@ export async function workPod(mailbox: Mailbox, deps: WorkerDeps, signal: AbortS
   const memory = new Memory(deps.clock, deps.crashBackoff);
   const pace = new Pace(deps.clock);
   let stale: Step | undefined;
+  let cleaned = false;
   for (;;) {
     if (deps.isHidden(mailbox.intent.uid)) {
       await mailbox.rest(deps.clock, undefined, signal);
@@ -71,7 +72,7 @@ export async function workPod(mailbox: Mailbox, deps: WorkerDeps, signal: AbortS
         continue;
       }
       // Only what was read after the clean-up proves it; and whoever comes next with this UID must not see what was there before.
-      if (stale.kind === "finish" && deps.see(mailbox.intent.uid) === undefined) return;
+      if (cleaned && deps.see(mailbox.intent.uid) === undefined) return;
       stale = undefined;
     }
     const plan = look(mailbox, memory, deps);
@@ -82,7 +83,8 @@ export async function workPod(mailbox: Mailbox, deps: WorkerDeps, signal: AbortS
     }
     await pace.beforeRepeating(plan.steps, signal);
     const outcome = await run(plan.steps, mailbox, memory, deps, signal);
-    stale = outcome === "finished" ? { kind: "finish" } : plan.steps.find(isLoud);
+    stale = plan.steps.find(isLoud);
+    cleaned = outcome === "finished";
     if (outcome === "finished") continue;
     if (outcome === "done" && onlyFetches(plan.steps)) await mailbox.rest(deps.clock, plan.wakeAt, signal);
     if (outcome !== "done") {

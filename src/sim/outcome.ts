@@ -15,7 +15,7 @@ export function flawsOf(node: SimNode, wishes: Wishes, kubelet: SimKubelet): rea
   const told = new Set(kubelet.admitted());
   const present = new Set([...world.sandboxes.values()].map(({ config }) => config.metadata.uid));
   for (const [uid, pod] of wishes.wanted) {
-    if (!told.has(uid)) world.violate(`I7 pod ${uid} is wanted and has no status`);
+    if (!told.has(uid)) flaw(`I7 pod ${uid} is wanted and has no status`);
     // Of two pods of one name only one runs; the other waits for it.
     const waits = [...wishes.wanted].some(
       ([other, { metadata }]) => other !== uid && metadata?.name === pod.metadata?.name && present.has(other),
@@ -73,6 +73,7 @@ function growthOf(world: World, wishes: Wishes, sizes: Readonly<Record<string, n
     statuses: wishes.wanted.size,
     images: wishes.wanted.size,
     events: 2_000,
+    stories: 3 * wishes.wanted.size,
   };
   return Object.entries(sizes)
     .filter(([name, size]) => size > (limits[name] ?? 0))

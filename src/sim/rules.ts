@@ -11,19 +11,22 @@ import type { SimContainer, SimSandbox, World } from "./world.ts";
 export interface Wishes {
   readonly wanted: ReadonlyMap<string, Pod>;
   readonly known: ReadonlyMap<string, Pod>;
+  /** UIDs that were taken back at a time when something of them was there or in the making: they go once, also if they are wanted again. */
+  readonly dropped: ReadonlySet<string>;
 }
+
+/** A worker that knew of an end for this long does not start a sidecar any more: the steps of a plan and their calls lie in it, ms. */
+const PLAN_SPAN = 5_000;
 
 /**
  * Every call that changes something must have a cause that can be seen in the world at that moment:
  * I2 nothing is stopped without one, I6 the grace is the pod's, I10 what ended never starts again.
  */
 export function rulesFor(world: World, wishes: Wishes): Judge {
-  const isWanted = (uid: string) => wishes.wanted.has(uid);
+  const isWanted = (uid: string) => wishes.wanted.has(uid) && !wishes.dropped.has(uid);
   return {
     onRunSandbox({ metadata }: SandboxConfig) {
-      const ready = [...world.sandboxes.values()].filter(
-        ({ state, config }) => state === "ready" && config.metadata.uid === metadata.uid,
-      );
+      const ready = [...world.sandboxesOf(metadata.uid)].filter(({ state }) => state === "ready");
       // A call whose answer was lost may leave one behind; it must be found before the next is made.
       if (ready.length > 0 && !ready.some(({ answerLost }) => answerLost)) {
         world.violate(`I1 sandbox ${metadata.attempt} of pod ${metadata.uid} is made beside a ready one`);
@@ -33,14 +36,19 @@ export function rulesFor(world: World, wishes: Wishes): Judge {
     onStopSandbox({ state, config }: SimSandbox) {
       const { uid } = config.metadata;
       if (state !== "ready" || !isWanted(uid) || mayHaveEnded(world, wishes, uid)) return;
-      const ready = [...world.sandboxes.values()].filter(
-        (other) => other.state === "ready" && other.config.metadata.uid === uid,
-      );
-      if (ready.length < 2) world.violate(`I2 the only sandbox of pod ${uid} is stopped without a cause`);
+      if (readySandboxes(world, uid) < 2) world.violate(`I2 the only sandbox of pod ${uid} is stopped without a cause`);
     },
     onStart(container: SimContainer) {
-      const { uid, config } = container;
-      if (hasEnded(world, wishes, uid, container))
+      const { uid, config, askedAt } = container;
+      const pod = wishes.known.get(uid);
+      if (!pod || !hasEnded(world, wishes, uid, container)) return;
+      // The others may have ended while this start was on its way.
+      const regular = new Set(containersOf(pod).map(({ name }) => name));
+      const ends = [...world.containersOf(uid)].filter(
+        (other) => other !== container && regular.has(other.config.name),
+      );
+      const known = ends.every(({ toldEndAt }) => toldEndAt !== undefined && toldEndAt < askedAt - PLAN_SPAN);
+      if (known || regular.has(config.name))
         world.violate(`I10 container ${config.name} of pod ${uid}, which ended, starts again`);
     },
     onStop(container: SimContainer, graceMs: number) {
@@ -52,6 +60,7 @@ export function rulesFor(world: World, wishes: Wishes): Judge {
       if (graceMs > due || (graceMs < due && !sidecar)) {
         world.violate(`I6 container ${config.name} of pod ${uid} is stopped with ${graceMs} ms of grace, not ${due}`);
       }
+      if (container.forgotten) return;
       const changed = specHash(wishes, uid, config.name) !== config.annotations[ANNOTATION_CONTAINER_HASH];
       const broken = world.sandboxes.get(sandboxId)?.state !== "ready" || readySandboxes(world, uid) > 1;
       if (isWanted(uid) && !changed && !broken && !mayHaveEnded(world, wishes, uid)) {
@@ -62,7 +71,7 @@ export function rulesFor(world: World, wishes: Wishes): Judge {
 }
 
 const readySandboxes = (world: World, uid: string): number =>
-  [...world.sandboxes.values()].filter(({ state, config }) => state === "ready" && config.metadata.uid === uid).length;
+  [...world.sandboxesOf(uid)].filter(({ state }) => state === "ready").length;
 
 function specHash(wishes: Wishes, uid: string, name: string): string | undefined {
   const pod = wishes.wanted.get(uid);
@@ -91,7 +100,7 @@ function ended(
 ): boolean {
   const pod = wishes.known.get(uid);
   if (!pod) return false;
-  const own = [...world.containers.values()].filter((container) => container.uid === uid && container !== besides);
+  const own = [...world.containersOf(uid)].filter((container) => container !== besides);
   const newest = (name: string) =>
     own.filter(({ config }) => config.name === name).reduce<SimContainer | undefined>(later, undefined);
   const overFor = (name: string, restartable: (exitCode: number) => boolean) => {
@@ -111,6 +120,7 @@ function ended(
 const later = (a: SimContainer | undefined, b: SimContainer): SimContainer =>
   a && Number(a.id.slice(1)) > Number(b.id.slice(1)) ? a : b;
 
-/** It was stopped because its definition changed: that is not an end of its own. */
-const wasReplaced = (wishes: Wishes, { uid, config, stopping }: SimContainer): boolean =>
-  stopping !== undefined && specHash(wishes, uid, config.name) !== config.annotations[ANNOTATION_CONTAINER_HASH];
+/** It was stopped because its definition changed or the runtime lost it: that is not an end of its own. */
+const wasReplaced = (wishes: Wishes, { uid, config, stopping, wasForgotten }: SimContainer): boolean =>
+  wasForgotten ||
+  (stopping !== undefined && specHash(wishes, uid, config.name) !== config.annotations[ANNOTATION_CONTAINER_HASH]);

@@ -1,10 +1,12 @@
 import type { Cgroups } from "../ports/cgroups.ts";
-import { inTime } from "./sim-files.ts";
-import type { VirtualTime } from "./virtual-time.ts";
+import { Disturbed } from "./disturbed.ts";
+import type { Faults } from "./faults.ts";
+import type { World } from "./world.ts";
 
 /** The cgroup tree of the simulated node: paths only. */
-export function simCgroups(tree: Set<string>, time: VirtualTime, life: AbortSignal): Cgroups {
-  const act = <T>(effect: () => T): Promise<T> => inTime(time, 1, life, effect);
+export function simCgroups(tree: Set<string>, world: World, faults: Faults, life: AbortSignal): Cgroups {
+  const door = new Disturbed(world, faults, life);
+  const act = <T>(effect: () => T): Promise<T> => door.act("cgroup", effect);
   return {
     version: 2,
     exists: (path) => act(() => tree.has(path)),

@@ -1,10 +1,9 @@
 import { dirname } from "node:path";
-import { KubeletError } from "../base/fault.ts";
 import type { FileStat, Files } from "../ports/files.ts";
 import type { Mount, Mounts } from "../ports/mounts.ts";
-import type { Chance } from "./chance.ts";
+import { Disturbed, failed } from "./disturbed.ts";
 import type { Faults } from "./faults.ts";
-import type { VirtualTime } from "./virtual-time.ts";
+import type { World } from "./world.ts";
 
 type Node =
   | { readonly kind: "directory"; mode: number }
@@ -24,23 +23,29 @@ export class Disk {
 /** Files of one process on the simulated disk: slow, full at times; a write in flight when the process dies may or may not happen. */
 export class SimFiles implements Files {
   readonly #disk: Disk;
-  readonly #time: VirtualTime;
-  readonly #chance: Chance;
+  readonly #world: World;
   readonly #faults: Faults;
   readonly #life: AbortSignal;
+  readonly #door: Disturbed;
 
-  constructor(disk: Disk, time: VirtualTime, chance: Chance, faults: Faults, life: AbortSignal) {
+  constructor(disk: Disk, world: World, faults: Faults, life: AbortSignal) {
     this.#disk = disk;
-    this.#time = time;
-    this.#chance = chance;
+    this.#world = world;
     this.#faults = faults;
     this.#life = life;
+    this.#door = new Disturbed(world, faults, life);
   }
 
   read = (path: string) => this.#do(() => this.#content(this.#follow(path)));
   readTail = (path: string, maxBytes: number) => this.#do(() => this.#content(path)?.slice(-maxBytes));
   writeAtomic = (path: string, content: Uint8Array | string, mode: number) => this.#write(path, content, mode);
-  writeInPlace = (path: string, content: Uint8Array | string, mode: number) => this.#write(path, content, mode);
+  writeInPlace = (path: string, content: Uint8Array | string, mode: number) =>
+    this.#write(path, content, mode, (bytes) =>
+      // Torn: part of it is on the disk when the process dies or the write fails.
+      this.#life.aborted || this.#world.chance.happens(this.#faults.diskErrors)
+        ? bytes.slice(0, bytes.length >> 1)
+        : bytes,
+    );
 
   makeDirectory(path: string, mode: number): Promise<void> {
     return this.#do(() => {
@@ -105,15 +110,22 @@ export class SimFiles implements Files {
 
   async *watch(_path: string, signal: AbortSignal): AsyncGenerator<void> {
     yield;
-    await this.#time.sleep(2 ** 40, signal, this.#life);
+    await this.#world.time.sleep(2 ** 40, signal, this.#life);
   }
 
-  #write(path: string, content: Uint8Array | string, mode: number): Promise<void> {
+  #write(
+    path: string,
+    content: Uint8Array | string,
+    mode: number,
+    torn: (bytes: Uint8Array) => Uint8Array = (bytes) => bytes,
+  ): Promise<void> {
     return this.#do(() => {
       this.#needSpace(path);
       if (!this.#disk.nodes.has(dirname(path))) throw failed("ENOENT", path);
       const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-      this.#disk.nodes.set(path, { kind: "file", mode, content: bytes });
+      const written = torn(bytes);
+      this.#disk.nodes.set(path, { kind: "file", mode, content: written });
+      if (written.length < bytes.length) throw failed("EIO", path);
     });
   }
 
@@ -132,47 +144,33 @@ export class SimFiles implements Files {
   }
 
   #do<T>(effect: () => T): Promise<T> {
-    return inTime(this.#time, this.#chance.between(0, 2), this.#life, effect);
+    return this.#door.act("file", effect);
   }
 }
 
 /** The mount table of the simulated node, as one process sees it. */
-export function simMounts(disk: Disk, time: VirtualTime, life: AbortSignal): Mounts {
-  const act = <T>(effect: () => T): Promise<T> => inTime(time, 1, life, effect);
+export function simMounts(disk: Disk, world: World, faults: Faults, life: AbortSignal): Mounts {
+  const door = new Disturbed(world, faults, life);
+  const act = <T>(effect: () => T, path: string): Promise<T> => door.act("mount", effect, path);
   const add = (source: string, target: string, type: string, options: string) =>
-    act(() => void disk.mounts.set(target, { source, target, type, options }));
+    act(() => void disk.mounts.set(target, { source, target, type, options }), target);
   return {
     list: (prefix) =>
-      act(() =>
-        [...disk.mounts.values()]
-          .filter(({ target }) => target === prefix || target.startsWith(`${prefix}/`))
-          .sort((a, b) => b.target.length - a.target.length),
+      act(
+        () =>
+          [...disk.mounts.values()]
+            .filter(({ target }) => target === prefix || target.startsWith(`${prefix}/`))
+            .sort((a, b) => b.target.length - a.target.length),
+        "/proc/self/mountinfo",
       ),
     mountTmpfs: (target, options) => add("tmpfs", target, "tmpfs", options.join()),
     bind: (source, target, readonly) => add(source, target, "none", readonly ? "ro" : "rw"),
     bindInside: (root, path, target) => add(`${root}/${path}`, target, "none", "rw"),
-    unmount: (target) => act(() => void disk.mounts.delete(target)),
+    unmount: (target) => act(() => void disk.mounts.delete(target), target),
     makeShared: () => Promise.resolve(),
     usage: () => Promise.resolve({ capacityBytes: 1e12, availableBytes: 5e11, inodes: 1e9, inodesFree: 5e8 }),
   };
 }
-
-/** Does something after `delay`; a process that died meanwhile never sees the answer. */
-export function inTime<T>(time: VirtualTime, delay: number, life: AbortSignal, effect: () => T): Promise<T> {
-  const { promise, resolve, reject } = Promise.withResolvers<T>();
-  time.at(delay, () => {
-    if (life.aborted) return;
-    try {
-      resolve(effect());
-    } catch (error) {
-      reject(error);
-    }
-  });
-  return promise;
-}
-
-const failed = (errno: string, path: string) =>
-  new KubeletError(`Cannot use ${path}: ${errno}`, { code: "file-failed", path, errno });
 
 const statOf = (node: Node | undefined): FileStat | undefined =>
   node && {

@@ -45,6 +45,8 @@ export interface RunningCore {
   readonly done: Promise<never>;
   /** UIDs with their phase, as the status says. */
   phases(): readonly { readonly uid: string; readonly phase: string | undefined }[];
+  /** How much is kept in memory, by what it is. */
+  sizes(): Readonly<Record<string, number>>;
 }
 
 export type StartCore = (doors: SimDoors, signal: AbortSignal) => RunningCore;
@@ -66,9 +68,9 @@ export class SimKubelet {
       random: chance,
       runtime,
       images: runtime,
-      files: new SimFiles(disk, time, chance, faults, life),
-      mounts: simMounts(disk, time, life),
-      cgroups: simCgroups(cgroupTree, time, life),
+      files: new SimFiles(disk, world, faults, life),
+      mounts: simMounts(disk, world, faults, life),
+      cgroups: simCgroups(cgroupTree, world, faults, life),
       log,
       wants: (signal) => this.#wants(signal),
     };
@@ -90,6 +92,10 @@ export class SimKubelet {
 
   phases() {
     return this.#core.phases();
+  }
+
+  sizes() {
+    return this.#core.sizes();
   }
 
   admitted(): readonly string[] {

@@ -14,6 +14,8 @@ import type { Images, Runtime } from "../ports/runtime.ts";
 import type { Faults } from "./faults.ts";
 import type { SimContainer, SimSandbox, World } from "./world.ts";
 
+/** When a call that hangs is given up, ms. */
+const DEADLINE = 60_000;
 const UNAVAILABLE = { code: "runtime-unavailable", endpoint: "sim" } as const;
 
 /** How long calls take, ms, lowest and highest. */
@@ -43,9 +45,10 @@ export class SimRuntime implements Runtime, Images {
     this.#judge = judge;
   }
 
-  version = () => this.#call("look", "version", () => ({ name: "sim", version: "1", apiVersion: "v1" }));
-  status = () =>
-    this.#call("look", "status", () => ({
+  version = (signal: AbortSignal) =>
+    this.#call("look", "version", signal, undefined, () => ({ name: "sim", version: "1", apiVersion: "v1" }));
+  status = (signal: AbortSignal) =>
+    this.#call("look", "status", signal, undefined, () => ({
       runtime: { status: true, reason: "", message: "" },
       network: { status: true, reason: "", message: "" },
     }));
@@ -55,13 +58,12 @@ export class SimRuntime implements Runtime, Images {
   reopenContainerLog = () => Promise.resolve();
   execSync = () => Promise.resolve({ stdout: new Uint8Array(), stderr: new Uint8Array(), exitCode: 0 });
 
-  async runSandbox(config: SandboxConfig): Promise<string> {
-    const sandbox = await this.#call("run-sandbox", "RunPodSandbox", () => {
-      const { uid, attempt } = config.metadata;
+  async runSandbox(config: SandboxConfig, _handler: string, signal: AbortSignal): Promise<string> {
+    const { uid, attempt } = config.metadata;
+    const sandbox = await this.#call("run-sandbox", "RunPodSandbox", signal, uid, () => {
       // Runtimes reserve the name made of these: a call that was thought lost keeps a second one from taking effect.
-      for (const { config: other } of this.#world.sandboxes.values()) {
-        if (other.metadata.uid === uid && other.metadata.attempt === attempt)
-          throw reserved("RunPodSandbox", uid, attempt);
+      for (const { config: other } of this.#world.sandboxesOf(uid)) {
+        if (other.metadata.attempt === attempt) throw reserved("RunPodSandbox", uid, attempt);
       }
       this.#judge.onRunSandbox(config);
       return this.#world.addSandbox(config);
@@ -70,8 +72,8 @@ export class SimRuntime implements Runtime, Images {
     return sandbox.id;
   }
 
-  stopSandbox(id: string): Promise<void> {
-    return this.#call("remove", "StopPodSandbox", () => {
+  stopSandbox(id: string, signal: AbortSignal): Promise<void> {
+    return this.#call("remove", "StopPodSandbox", signal, this.#uidOf(id), () => {
       const sandbox = this.#world.sandboxes.get(id);
       if (!sandbox) return;
       this.#judge.onStopSandbox(sandbox);
@@ -79,8 +81,8 @@ export class SimRuntime implements Runtime, Images {
     });
   }
 
-  removeSandbox(id: string): Promise<void> {
-    return this.#call("remove", "RemovePodSandbox", () => {
+  removeSandbox(id: string, signal: AbortSignal): Promise<void> {
+    return this.#call("remove", "RemovePodSandbox", signal, this.#uidOf(id), () => {
       const sandbox = this.#world.sandboxes.get(id);
       if (!sandbox) return;
       if (sandbox.state === "ready") {
@@ -91,8 +93,8 @@ export class SimRuntime implements Runtime, Images {
     });
   }
 
-  sandboxStatus(id: string): Promise<SandboxStatus> {
-    return this.#call("look", "PodSandboxStatus", () => {
+  sandboxStatus(id: string, signal: AbortSignal): Promise<SandboxStatus> {
+    return this.#call("look", "PodSandboxStatus", signal, this.#uidOf(id), () => {
       const sandbox = this.#world.sandboxes.get(id) ?? notFound("PodSandboxStatus", id);
       return {
         ...summaryOf(sandbox),
@@ -102,49 +104,72 @@ export class SimRuntime implements Runtime, Images {
     });
   }
 
-  listSandboxes(uid: string | undefined): Promise<readonly SandboxSummary[]> {
-    return this.#call("look", "ListPodSandbox", () =>
-      [...this.#world.sandboxes.values()]
-        .filter(({ config }) => uid === undefined || config.metadata.uid === uid)
-        .map(summaryOf),
+  listSandboxes(uid: string | undefined, signal: AbortSignal): Promise<readonly SandboxSummary[]> {
+    return this.#call("look", "ListPodSandbox", signal, uid, () =>
+      [...(uid === undefined ? this.#world.sandboxes.values() : this.#world.sandboxesOf(uid))].map(summaryOf),
     );
   }
 
-  createContainer(sandboxId: string, config: ContainerConfig): Promise<string> {
-    return this.#call("create", "CreateContainer", () => {
+  createContainer(
+    sandboxId: string,
+    config: ContainerConfig,
+    _sandbox: SandboxConfig,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const askedAt = this.#world.time.now();
+    return this.#call("create", "CreateContainer", signal, this.#uidOf(sandboxId), () => {
       const sandbox = this.#world.sandboxes.get(sandboxId) ?? notFound("CreateContainer", sandboxId);
       if (sandbox.state !== "ready") throw refused("CreateContainer", "sandbox is not ready");
-      for (const { uid, config: other } of this.#world.containers.values()) {
-        const same =
-          uid === sandbox.config.metadata.uid && other.name === config.name && other.attempt === config.attempt;
-        if (same) throw reserved("CreateContainer", `${uid} ${config.name}`, config.attempt);
+      if (!this.#faults.images.has(config.image)) {
+        throw new KubeletError(`Cannot create container "${config.name}": image ${config.image} is not there`, {
+          code: "runtime-not-found",
+          call: "CreateContainer",
+          id: config.image,
+        });
       }
-      return this.#world.addContainer(sandbox, config).id;
+      const { uid } = sandbox.config.metadata;
+      for (const { config: other } of this.#world.containersOf(uid)) {
+        if (other.name === config.name && other.attempt === config.attempt)
+          throw reserved("CreateContainer", `${uid} ${config.name}`, config.attempt);
+      }
+      return this.#world.addContainer(sandbox, config, askedAt).id;
     });
   }
 
-  startContainer(id: string): Promise<void> {
-    return this.#call("start", "StartContainer", () => {
-      const container = this.#world.containers.get(id) ?? notFound("StartContainer", id);
-      if (container.state !== "created") throw refused("StartContainer", `container is ${container.state}`);
-      if (this.#world.sandboxes.get(container.sandboxId)?.state !== "ready") {
-        throw refused("StartContainer", "sandbox is not ready");
-      }
-      this.#judge.onStart(container);
-      this.#world.startContainer(container);
-    });
+  startContainer(id: string, signal: AbortSignal): Promise<void> {
+    const asked = this.#world.containers.get(id);
+    if (asked) asked.starting++;
+    return this.#call(
+      "start",
+      "StartContainer",
+      signal,
+      this.#uidOf(id),
+      () => {
+        const container = this.#world.containers.get(id) ?? notFound("StartContainer", id);
+        if (container.state !== "created") throw refused("StartContainer", `container is ${container.state}`);
+        if (this.#world.sandboxes.get(container.sandboxId)?.state !== "ready") {
+          throw refused("StartContainer", "sandbox is not ready");
+        }
+        this.#judge.onStart(container);
+        this.#world.startContainer(container);
+      },
+      () => {
+        if (asked) asked.starting--;
+      },
+    );
   }
 
-  async stopContainer(id: string, grace: Millis): Promise<void> {
-    await this.#call("look", "StopContainer", () => {
+  /** The answer comes when the process is gone, or later. */
+  stopContainer(id: string, grace: Millis, signal: AbortSignal): Promise<void> {
+    return this.#call("look", "StopContainer", signal, this.#uidOf(id), () => {
       const container = this.#world.containers.get(id);
       if (container?.state !== "running") return;
       this.#judge.onStop(container, grace);
       this.#terminate(container, grace);
+      const { time, chance } = this.#world;
+      const late = chance.happens(this.#faults.lateStops) ? chance.between(100, 5_000) : 0;
+      return this.#world.gone(container).then(() => (late > 0 ? time.sleep(late, this.#life, this.#life) : undefined));
     });
-    // The answer comes when the process is gone.
-    const { time } = this.#world;
-    while (this.#world.containers.get(id)?.state === "running") await time.sleep(20, this.#life, this.#life);
   }
 
   #terminate(container: SimContainer, grace: number): void {
@@ -157,18 +182,20 @@ export class SimRuntime implements Runtime, Images {
     time.at(grace, () => this.#world.end(container, 137, "Error"));
   }
 
-  removeContainer(id: string): Promise<void> {
-    return this.#call("remove", "RemoveContainer", () => {
+  removeContainer(id: string, signal: AbortSignal): Promise<void> {
+    return this.#call("remove", "RemoveContainer", signal, this.#uidOf(id), () => {
       const container = this.#world.containers.get(id);
       if (!container) return;
+      if (container.starting > 0) throw refused("RemoveContainer", "container is in starting state");
       if (container.state === "running") this.#judge.onStop(container, 0);
       this.#world.removeContainer(container);
     });
   }
 
-  containerStatus(id: string): Promise<ContainerStatus> {
-    return this.#call("look", "ContainerStatus", () => {
+  containerStatus(id: string, signal: AbortSignal): Promise<ContainerStatus> {
+    return this.#call("look", "ContainerStatus", signal, this.#uidOf(id), () => {
       const container = this.#world.containers.get(id) ?? notFound("ContainerStatus", id);
+      if (container.state === "exited") container.toldEndAt ??= this.#world.time.now();
       return {
         ...containerSummary(container),
         startedAt: container.startedAt,
@@ -185,11 +212,9 @@ export class SimRuntime implements Runtime, Images {
     });
   }
 
-  listContainers(uid: string | undefined): Promise<readonly ContainerSummary[]> {
-    return this.#call("look", "ListContainers", () =>
-      [...this.#world.containers.values()]
-        .filter((container) => uid === undefined || container.uid === uid)
-        .map(containerSummary),
+  listContainers(uid: string | undefined, signal: AbortSignal): Promise<readonly ContainerSummary[]> {
+    return this.#call("look", "ListContainers", signal, uid, () =>
+      [...(uid === undefined ? this.#world.containers.values() : this.#world.containersOf(uid))].map(containerSummary),
     );
   }
 
@@ -201,84 +226,116 @@ export class SimRuntime implements Runtime, Images {
       const copies = this.#faults.eventCopies(chance);
       for (let copy = 0; copy < copies; copy++) {
         time.at(this.#faults.eventDelay(chance), () => {
+          if (this.#life.aborted) return;
           queue.push({ kind, id, ...(chance.happens(0.5) ? { podUid: uid } : {}) });
           wake();
         });
       }
     });
+    using _cut = this.#faults.onCut(() => {
+      connected = false;
+      wake();
+    });
     let connected = false;
+    let told: "nothing" | "resync" | "lost" = "nothing";
     while (!signal.aborted) {
-      if (!connected || this.#faults.down) {
-        if (connected) yield { kind: "lost" };
-        connected = false;
+      if (!connected) {
+        if (told === "resync") yield { kind: "lost" };
+        told = "lost";
         await time.sleep(chance.between(50, 500), signal, this.#life);
-        if (this.#faults.down) continue;
+        if (this.#faults.down || this.#faults.deaf) continue;
         connected = true;
         queue.length = 0;
+        told = "resync";
         yield { kind: "resync" };
+        continue;
       }
       const next = queue.shift();
       if (next) yield next;
       else {
         const { promise, resolve } = Promise.withResolvers<void>();
         wake = resolve;
-        const turn = new AbortController();
-        // Looks now and then whether the runtime went away, as a broken connection would tell.
-        time.sleep(1_000, turn.signal, this.#life).then(resolve, () => {});
         await promise;
-        turn.abort();
       }
     }
     throw signal.reason;
   }
 
-  imageStatus(image: string): Promise<ImageInfo | undefined> {
-    return this.#call("look", "ImageStatus", () => (this.#faults.images.has(image) ? imageInfo(image) : undefined));
+  imageStatus(image: string, signal: AbortSignal): Promise<ImageInfo | undefined> {
+    return this.#call("look", "ImageStatus", signal, undefined, () =>
+      this.#faults.images.has(image) ? imageInfo(image) : undefined,
+    );
   }
 
-  async pullImage(image: string): Promise<string> {
-    return this.#call("pull", "PullImage", () => {
+  pullImage(image: string, _auth: unknown, _sandbox: unknown, signal: AbortSignal): Promise<string> {
+    return this.#call("pull", "PullImage", signal, undefined, () => {
       if (this.#faults.pullFails(this.#world.chance)) throw refused("PullImage", "registry is down");
       this.#faults.images.add(image);
       return image;
     });
   }
 
-  listImages = () => this.#call("look", "ListImages", () => [...this.#faults.images].map(imageInfo));
-  removeImage = (image: string) => this.#call("remove", "RemoveImage", () => void this.#faults.images.delete(image));
-  imageFilesystems = () => Promise.resolve([]);
+  listImages = (signal: AbortSignal) =>
+    this.#call("look", "ListImages", signal, undefined, () => [...this.#faults.images].map(imageInfo));
+  removeImage = (image: string, signal: AbortSignal) =>
+    this.#call("remove", "RemoveImage", signal, undefined, () => void this.#faults.images.delete(image));
+  imageFilesystems = () => Promise.resolve([{ mountpoint: "/images", usedBytes: 0, inodesUsed: 0 }]);
 
-  /** One call: waits, takes effect, waits again. Faults strike before the effect (it failed) or after it (the caller does not learn). */
-  async #call<T>(span: keyof typeof SPANS, name: string, effect: () => T): Promise<T> {
-    if (this.#life.aborted) return new Promise<never>(() => {});
+  #uidOf(id: string): string | undefined {
+    return this.#world.containers.get(id)?.uid ?? this.#world.sandboxes.get(id)?.config.metadata.uid;
+  }
+
+  /**
+   * One call: waits, takes effect, waits again. Faults strike before the effect (it failed) or after it (the caller does not learn);
+   * a call for a pod that hangs answers at its deadline. A dead process never sees the answer.
+   */
+  #call<T>(
+    span: keyof typeof SPANS,
+    name: string,
+    signal: AbortSignal,
+    uid: string | undefined,
+    effect: () => T | Promise<T>,
+    /** Runs when the call has taken its effect or never will. */
+    passed = () => {},
+  ): Promise<T> {
+    const life = this.#life;
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    if (life.aborted) return promise;
+    if (signal.aborted) return Promise.reject(signal.reason);
     const { time, chance } = this.#world;
     const [low, high] = SPANS[span];
     const total = chance.between(low, high);
     const before = total * chance.fraction();
-    const outcome = Promise.withResolvers<T>();
-    const lost = this.#faults.strike(chance);
+    const hangs = uid !== undefined && this.#faults.hung.has(uid);
+    const lost = hangs ? chance.pick(["before", "after"] as const) : this.#faults.strike(chance);
+    const away = () => new KubeletError(`Cannot call ${name}: the runtime is away`, UNAVAILABLE);
+    const timeout = () => new KubeletError(`Cannot call ${name}: no answer`, { code: "runtime-timeout", call: name });
+    const settle = (how: () => void) => {
+      cut[Symbol.dispose]();
+      if (signal !== life) signal.removeEventListener("abort", onAbort);
+      if (!life.aborted) how();
+    };
+    const onAbort = () => settle(() => reject(signal.reason));
+    if (signal !== life) signal.addEventListener("abort", onAbort, { once: true });
+    const cut = this.#faults.onCut(() => settle(() => reject(away())));
+    const fail = () => {
+      if (hangs) time.at(DEADLINE, () => settle(() => reject(timeout())));
+      else settle(() => reject(lost === "after" ? timeout() : away()));
+    };
     time.at(before, () => {
-      if (this.#faults.down || lost === "before") {
-        outcome.reject(new KubeletError(`Cannot call ${name}: the runtime is away`, UNAVAILABLE));
-        return;
-      }
+      passed();
+      if (this.#faults.down || lost === "before") return fail();
       try {
         const value = effect();
-        if (lost === "after") {
-          outcome.reject(new KubeletError(`Cannot call ${name}: no answer`, { code: "runtime-timeout", call: name }));
-        } else {
-          time.at(total - before, () => outcome.resolve(value));
-        }
+        if (lost === "after") return fail();
+        const answer = (answer: T) => time.at(total - before, () => settle(() => resolve(answer)));
+        if (value instanceof Promise) value.then(answer, () => {});
+        else answer(value);
       } catch (error) {
-        outcome.reject(error);
+        settle(() => reject(error));
       }
     });
-    const value = await outcome.promise.catch((error: unknown) => {
-      if (this.#life.aborted) return new Promise<never>(() => {});
-      throw error;
-    });
-    // A dead process never sees the answer.
-    return this.#life.aborted ? new Promise<never>(() => {}) : value;
+    return promise;
   }
 }
 
@@ -319,12 +376,12 @@ const summaryOf = ({ id, config, state, createdAt }: SimSandbox): SandboxSummary
   runtimeHandler: "",
 });
 
-const containerSummary = ({ id, sandboxId, config, state, createdAt }: SimContainer): ContainerSummary => ({
+const containerSummary = ({ id, sandboxId, config, state, forgotten, createdAt }: SimContainer): ContainerSummary => ({
   id,
   sandboxId,
   name: config.name,
   attempt: config.attempt,
-  state,
+  state: forgotten ? "unknown" : state,
   createdAt,
   image: config.image,
   imageRef: config.image,

@@ -4,7 +4,8 @@ import type { Clock } from "../ports/clock.ts";
 interface Timer {
   readonly at: number;
   readonly order: number;
-  readonly fire: () => void;
+  /** undefined: cancelled. It stays in the heap and is passed over when its time comes. */
+  fire: (() => void) | undefined;
 }
 
 /** Begin of simulated wall time, so that dates look like dates. */
@@ -34,21 +35,27 @@ export class VirtualTime {
   }
 
   at(delay: number, fire: () => void): Timer {
-    const timer = { at: this.#now + Math.max(0, delay), order: this.#order++, fire };
+    const timer: Timer = { at: this.#now + Math.max(0, delay), order: this.#order++, fire };
     this.#push(timer);
     return timer;
   }
 
+  cancel(timer: Timer): void {
+    timer.fire = undefined;
+  }
+
   /** Runs until virtual time `end`, or until nothing is left to fire. `afterStep` is called when all that a timer led to has run. */
   async runUntil(end: number, afterStep: () => void): Promise<void> {
+    await settle();
     for (;;) {
-      await settle();
-      afterStep();
       const next = this.#heap[0];
       if (!next || next.at > end) break;
       this.#pop();
+      if (!next.fire) continue;
       this.#now = next.at;
       next.fire();
+      await settle();
+      afterStep();
     }
     this.#now = Math.max(this.#now, end);
   }
@@ -62,20 +69,19 @@ export class VirtualTime {
     };
   }
 
+  /** Rejects with `signal.reason` on abort; never settles once `life` has ended. */
   sleep(span: number, signal: AbortSignal, life?: AbortSignal): Promise<void> {
     if (signal.aborted) return Promise.reject(signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const onAbort = () => {
-      done = true;
-      reject(signal.reason);
-    };
-    let done = false;
-    signal.addEventListener("abort", onAbort, { once: true });
-    this.at(span, () => {
-      if (done) return;
+    const timer = this.at(span, () => {
       signal.removeEventListener("abort", onAbort);
       if (!life?.aborted) resolve();
     });
+    const onAbort = () => {
+      this.cancel(timer);
+      reject(signal.reason);
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
     return promise;
   }
 

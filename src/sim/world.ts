@@ -24,6 +24,17 @@ export interface SimContainer {
   reason: string;
   /** When StopContainer began and with how much grace, ms. */
   stopping: { readonly at: number; readonly grace: number } | undefined;
+  /** When whoever made it asked for it, when it ended, and when anyone was first told of that: virtual ms. */
+  readonly askedAt: number;
+  endedAt: number | undefined;
+  toldEndAt: number | undefined;
+  /** The runtime crashed and does not know whether it lives: it says "unknown" until it was stopped. */
+  forgotten: boolean;
+  /** It once was. */
+  wasForgotten: boolean;
+  readonly onEnd: (() => void)[];
+  /** A StartContainer is on its way: it can't be removed meanwhile. */
+  starting: number;
 }
 
 export interface SimSandbox {
@@ -52,13 +63,16 @@ export class World {
   readonly chance: Chance;
   readonly sandboxes = new Map<string, SimSandbox>();
   readonly containers = new Map<string, SimContainer>();
+  readonly #ofPod = new Map<string, { readonly sandboxes: Set<SimSandbox>; readonly containers: Set<SimContainer> }>();
   readonly #listeners = new Set<(event: WorldEvent) => void>();
   readonly #programs = new Map<string, Program>();
   readonly #violations: string[] = [];
   #ids = 0;
   #ips = 0;
   /** Told of everything that changes, for a person who replays a run. */
-  onChange: (text: string) => void = () => {};
+  onChange: ((text: string) => void) | undefined;
+  /** Told when nothing of a pod is left. */
+  onEmpty: (uid: string) => void = () => {};
   starts = 0;
   adds = 0;
   dels = 0;
@@ -86,6 +100,35 @@ export class World {
     this.#programs.set(`${uid}/${container}`, program);
   }
 
+  /** In order of making. */
+  sandboxesOf(uid: string): ReadonlySet<SimSandbox> {
+    return this.#ofPod.get(uid)?.sandboxes ?? NONE;
+  }
+
+  containersOf(uid: string): ReadonlySet<SimContainer> {
+    return this.#ofPod.get(uid)?.containers ?? NONE;
+  }
+
+  /** UIDs of which anything is there. */
+  uids(): Iterable<string> {
+    return this.#ofPod.keys();
+  }
+
+  #index(uid: string) {
+    const known = this.#ofPod.get(uid);
+    if (known) return known;
+    const made = { sandboxes: new Set<SimSandbox>(), containers: new Set<SimContainer>() };
+    this.#ofPod.set(uid, made);
+    return made;
+  }
+
+  #unindex(uid: string): void {
+    const { sandboxes, containers } = this.#index(uid);
+    if (sandboxes.size + containers.size > 0) return;
+    this.#ofPod.delete(uid);
+    this.onEmpty(uid);
+  }
+
   addSandbox(config: SandboxConfig): SimSandbox {
     const sandbox: SimSandbox = {
       id: `s${++this.#ids}`,
@@ -97,6 +140,7 @@ export class World {
     };
     if (sandbox.ip) this.adds++;
     this.sandboxes.set(sandbox.id, sandbox);
+    this.#index(config.metadata.uid).sandboxes.add(sandbox);
     this.#tell("started", sandbox.id, config.metadata.uid);
     return sandbox;
   }
@@ -121,10 +165,12 @@ export class World {
     for (const container of this.inSandbox(sandbox.id)) this.removeContainer(container);
     if (sandbox.ip !== undefined) this.violate(`I8 sandbox ${sandbox.id} removed while it holds ${sandbox.ip}`);
     this.sandboxes.delete(sandbox.id);
+    this.#index(sandbox.config.metadata.uid).sandboxes.delete(sandbox);
+    this.#unindex(sandbox.config.metadata.uid);
     this.#tell("deleted", sandbox.id, sandbox.config.metadata.uid);
   }
 
-  addContainer(sandbox: SimSandbox, config: ContainerConfig): SimContainer {
+  addContainer(sandbox: SimSandbox, config: ContainerConfig, askedAt: number): SimContainer {
     const container: SimContainer = {
       id: `c${++this.#ids}`,
       uid: sandbox.config.metadata.uid,
@@ -137,8 +183,16 @@ export class World {
       exitCode: 0,
       reason: "",
       stopping: undefined,
+      askedAt,
+      endedAt: undefined,
+      toldEndAt: undefined,
+      forgotten: false,
+      wasForgotten: false,
+      onEnd: [],
+      starting: 0,
     };
     this.containers.set(container.id, container);
+    this.#index(container.uid).containers.add(container);
     this.#tell("created", container.id, container.uid);
     return container;
   }
@@ -147,9 +201,8 @@ export class World {
     this.starts++;
     container.state = "running";
     container.startedAt = this.time.wall();
-    const alive = [...this.containers.values()].filter(
-      (other) =>
-        other.uid === container.uid && other.config.name === container.config.name && other.state === "running",
+    const alive = [...this.containersOf(container.uid)].filter(
+      (other) => other.config.name === container.config.name && other.state === "running",
     );
     if (alive.length > 1) {
       this.violate(`I1 ${alive.length} live containers ${container.config.name} of pod ${container.uid}`);
@@ -169,26 +222,52 @@ export class World {
   end(container: SimContainer, exitCode: number, reason: string): void {
     if (container.state !== "running") return;
     container.state = "exited";
+    container.forgotten = false;
+    container.endedAt = this.time.now();
     container.finishedAt = this.time.wall();
     container.exitCode = exitCode;
     container.reason = reason;
     this.#tell("stopped", container.id, container.uid);
+    for (const tell of container.onEnd.splice(0)) tell();
+  }
+
+  /** Resolves when the container's process is gone. */
+  gone(container: SimContainer): Promise<void> {
+    return container.state === "running" ? new Promise((resolve) => container.onEnd.push(resolve)) : Promise.resolve();
+  }
+
+  /** The runtime crashes and comes back without knowing of this container's process. */
+  forget(container: SimContainer): void {
+    if (container.state !== "running") return;
+    container.forgotten = true;
+    container.wasForgotten = true;
   }
 
   removeContainer(container: SimContainer): void {
     this.end(container, 137, "Error");
     this.containers.delete(container.id);
+    this.#index(container.uid).containers.delete(container);
+    this.#unindex(container.uid);
     this.#tell("deleted", container.id, container.uid);
   }
 
   inSandbox(id: string): readonly SimContainer[] {
-    return [...this.containers.values()].filter(({ sandboxId }) => sandboxId === id);
+    const uid = this.sandboxes.get(id)?.config.metadata.uid;
+    return uid === undefined ? [] : [...this.containersOf(uid)].filter(({ sandboxId }) => sandboxId === id);
   }
 
   #tell(kind: WorldEvent["kind"], id: string, uid: string): void {
-    const container = this.containers.get(id);
-    const what = container ? `container ${container.config.name} ${container.config.attempt}` : "sandbox";
-    this.onChange(`${kind} ${what} (${id}) of pod ${uid}`);
+    if (this.onChange) {
+      const container = this.containers.get(id);
+      const what = container
+        ? `container ${container.config.name} ${container.config.attempt}`
+        : id.startsWith("s")
+          ? "sandbox"
+          : "container";
+      this.onChange(`${kind} ${what} (${id}) of pod ${uid}`);
+    }
     for (const listener of this.#listeners) listener({ kind, id, uid });
   }
 }
+
+const NONE: ReadonlySet<never> = new Set<never>();

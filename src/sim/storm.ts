@@ -1,0 +1,130 @@
+import type { Log } from "../base/log.ts";
+import type { Pod } from "../model/kubernetes.ts";
+import { fullNameOf, uidOf } from "../model/pod.ts";
+import { Chance } from "./chance.ts";
+import { Faults } from "./faults.ts";
+import { mayHaveEnded, rulesFor, type Wishes } from "./rules.ts";
+import { Disk } from "./sim-files.ts";
+import { SimKubelet, type SimNode, type StartCore } from "./sim-kubelet.ts";
+import { VirtualTime } from "./virtual-time.ts";
+import { World } from "./world.ts";
+
+/** On a node that is well a new pod gets its sandbox within this time, whatever other pods do, ms. */
+const SANDBOX_SPAN = 30_000;
+
+export type Note = (text: () => string) => void;
+
+/** One simulated node, what is wanted of it, and the kubelet that lives on it from one crash to the next. */
+export class Storm implements SimNode, Wishes {
+  readonly chance: Chance;
+  readonly time = new VirtualTime();
+  readonly world: World;
+  readonly faults = new Faults();
+  readonly disk = new Disk();
+  readonly cgroupTree = new Set<string>();
+  readonly rules;
+  readonly wanted = new Map<string, Pod>();
+  readonly known = new Map<string, Pod>();
+  readonly dropped = new Set<string>();
+  readonly hungEver = new Set<string>();
+  readonly note: Note;
+  podNumber = 0;
+  crashes = 0;
+  /** Steps until the kubelet is killed; undefined: it is not. */
+  stepsToKill: number | undefined;
+  readonly #startCore: StartCore;
+  readonly #log: Log;
+  readonly #wantedAt = new Map<string, number>();
+  #kubelet: SimKubelet;
+  #isUp = true;
+
+  constructor(seed: number, startCore: StartCore, history: string[] | undefined) {
+    this.chance = new Chance(seed);
+    this.world = new World(this.time, this.chance);
+    this.rules = rulesFor(this.world, this);
+    const { time, world } = this;
+    this.note = history ? (text) => void history.push(`${(time.now() / 1000).toFixed(3)} s: ${text()}`) : () => {};
+    if (history) world.onChange = (text) => this.note(() => `  ${text}`);
+    world.onEmpty = (uid) => void this.dropped.delete(uid);
+    this.#startCore = startCore;
+    this.#log = history ? noteLog(this.note) : SILENT;
+    this.#kubelet = this.#start();
+  }
+
+  get kubelet(): SimKubelet {
+    return this.#kubelet;
+  }
+
+  want(pod: Pod): void {
+    const uid = uidOf(pod);
+    if (!this.wanted.has(uid)) this.#wantedAt.set(uid, this.time.now());
+    this.wanted.set(uid, pod);
+    this.known.set(uid, pod);
+    this.#kubelet.want([...this.wanted.values()]);
+  }
+
+  drop(uid: string): void {
+    this.note(() => `pod ${uid} no longer wanted`);
+    this.wanted.delete(uid);
+    this.dropped.add(uid);
+    this.#kubelet.want([...this.wanted.values()]);
+  }
+
+  /** Kills the kubelet as kill -9 does, and starts it again a little later. */
+  restart(): void {
+    if (!this.#isUp) return;
+    this.#isUp = false;
+    this.stepsToKill = undefined;
+    this.crashes++;
+    this.note(() => "kubelet killed");
+    this.#kubelet.kill();
+    // Not at once: the kernel ends what the process had begun.
+    this.time.at(this.chance.between(5, 5_000), () => {
+      this.note(() => "kubelet started");
+      this.#isUp = true;
+      this.#kubelet = this.#start();
+    });
+  }
+
+  /** Lets time pass. */
+  async pass(span: number): Promise<void> {
+    await this.time.runUntil(this.time.now() + span, () => {
+      if (this.stepsToKill !== undefined && --this.stepsToKill <= 0) this.restart();
+    });
+  }
+
+  /** I4, on a node where only single pods are in trouble: every other pod gets on. */
+  checkProgress(): void {
+    const names = new Map<string, number>();
+    for (const uid of new Set([...this.world.uids(), ...this.wanted.keys(), ...this.dropped])) {
+      const pod = this.known.get(uid);
+      if (pod) names.set(fullNameOf(pod), (names.get(fullNameOf(pod)) ?? 0) + 1);
+    }
+    for (const [uid, pod] of this.wanted) {
+      // Whoever waits for its name begins when the name is free.
+      if ((names.get(fullNameOf(pod)) ?? 0) > 1) this.#wantedAt.set(uid, this.time.now());
+      const since = this.time.now() - (this.#wantedAt.get(uid) ?? 0);
+      if (since < SANDBOX_SPAN || this.dropped.has(uid) || this.hungEver.has(uid)) continue;
+      if (this.world.sandboxesOf(uid).size > 0) continue;
+      if (!mayHaveEnded(this.world, this, uid)) this.world.violate(`I4 pod ${uid} has no sandbox after ${since} ms`);
+    }
+  }
+
+  #start(): SimKubelet {
+    return new SimKubelet(this, [...this.wanted.values()], this.#startCore, this.#log);
+  }
+}
+
+/** What the kubelet logs, among what happens to it. */
+function noteLog(note: Note): Log {
+  const line = (message: string, fields?: object) => note(() => `    ${message} ${JSON.stringify(fields ?? {})}`);
+  return {
+    error: line,
+    warn: line,
+    info: line,
+    debug: (_, message, fields) => line(message, fields),
+    with: () => noteLog(note),
+  };
+}
+
+const SILENT: Log = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {}, with: () => SILENT };
