@@ -95,7 +95,10 @@ export async function openServer(
   );
   const close = opened.move();
   return {
-    main: main.then((listener) => listener?.address),
+    main: quiet(
+      main.then((listener) => listener?.address),
+      scope,
+    ),
     health: health.then((listener) => listener?.address),
     async [Symbol.asyncDispose]() {
       stop.abort(new DOMException("The server closes", "AbortError"));
