@@ -21,7 +21,7 @@ import { ANNOTATION_CONFIG_SOURCE, ANNOTATION_POD_GRACE } from "../model/names.t
 import { uidOf } from "../model/pod.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import { podSubject } from "../model/subject.ts";
-import { type CountedEvent, EventLog } from "../node/index.ts";
+import { type CountedEvent, EventLog, type TimelineEntry } from "../node/index.ts";
 import { Observer } from "../observe/index.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Files } from "../ports/files.ts";
@@ -33,6 +33,8 @@ import { type Posted, StatusBoard } from "../status/index.ts";
 import { unsupportedVolumes } from "../volumes/index.ts";
 import type { ConfigDeps, NodeSettings } from "./configs.ts";
 import { createConfigs } from "./configs.ts";
+import { type StepDone, watchedSteps } from "./steps.ts";
+import { Story } from "./story.ts";
 import { Wanted } from "./wanted.ts";
 
 export interface CoreSettings extends NodeSettings {
@@ -58,6 +60,11 @@ export interface CoreDeps extends Pick<ConfigDeps, "nodeDns" | "sandboxResources
   readonly logTail: (file: Uint8Array, lines: number) => string;
   readonly sources: AsyncIterable<SourceUpdate>;
   readonly onEvent?: (event: CountedEvent) => void;
+  readonly onStep?: (done: StepDone) => void;
+  /** Milliseconds that a listing of everything took. */
+  readonly onListed?: (took: number) => void;
+  /** Milliseconds from first seeing a pod to seeing it run. */
+  readonly onPodRuns?: (took: number) => void;
   /** Another planner, and another way to read a pod after a step: for tests of the simulator, which must catch bad ones. */
   readonly plan?: WorkerDeps["plan"];
   readonly refresh?: WorkerDeps["refresh"];
@@ -68,6 +75,10 @@ export interface Core {
   readonly events: EventLog;
   posted(): readonly Posted[];
   snapshot(uid: string): PodSnapshot | undefined;
+  snapshots(): readonly PodSnapshot[];
+  timeline(uid: string): readonly TimelineEntry[];
+  /** For how long an answer of the runtime is overdue, in milliseconds. */
+  runtimeSilence(): number;
   rejectedManifests(): readonly RejectedManifest[];
   /** How much is kept in memory, by what it is: none of it may grow with what came and went. */
   sizes(): Readonly<Record<string, number>>;
@@ -81,7 +92,11 @@ const LEFTOVERS_RETRY = seconds(30);
 
 export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSignal): Core {
   const { clock, random, log, files } = deps;
-  const events = new EventLog(clock, log, deps.onEvent);
+  const story = new Story(clock, deps.onPodRuns);
+  const events = new EventLog(clock, log, (event) => {
+    story.event(event);
+    deps.onEvent?.(event);
+  });
   const bug = Promise.withResolvers<never>();
   bug.promise.catch(() => {});
 
@@ -89,8 +104,12 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     runtime: deps.runtime,
     clock,
     log,
-    onChange: (uid) => pods.ring(uid),
+    onChange: (uid) => {
+      story.saw(uid, observer.snapshot(uid));
+      pods.ring(uid);
+    },
     onResync: () => pods.ringAll(),
+    ...(deps.onListed ? { onListed: deps.onListed } : {}),
   });
   const see = (uid: string) => observer.snapshot(uid);
   const desk = new ImageDesk(settings.pulls, {
@@ -139,10 +158,20 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     see,
     isHidden: (uid) => observer.isHidden(uid),
     image,
-    execute: (step, mailbox, memory, life) => execute(step, mailbox, memory, executeDeps, life),
+    execute: watchedSteps(
+      (step, mailbox, memory, life) => execute(step, mailbox, memory, executeDeps, life),
+      clock,
+      (done) => {
+        story.step(done);
+        deps.onStep?.(done);
+      },
+    ),
     refresh: deps.refresh ?? ((uid, life) => observer.refresh(uid, life)),
     ...(deps.plan ? { plan: deps.plan } : {}),
-    report: (report) => board.report(report),
+    report: (report) => {
+      board.report(report);
+      story.phase(report.uid, board.get(report.uid)?.status.phase);
+    },
     complain: (uid, pod, step, error) => complainOf(uid, pod, step, error, { events, log, random }),
   };
   const pods: Pods = new Pods(
@@ -151,6 +180,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
       work: (mailbox, life) => workPod(mailbox, workerDeps, life),
       onGone: (uid) => {
         board.forget(uid);
+        story.forget(uid);
         showWaiting();
       },
       onBug: bug.reject,
@@ -183,13 +213,19 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
       hasEnded: (uid) => isTerminal(board.get(uid)),
     });
     // A pod with a worker is forgotten when nothing of it is left.
-    for (const uid of dropped) if (!pods.has(uid)) board.forget(uid);
+    for (const uid of dropped) {
+      if (pods.has(uid)) continue;
+      board.forget(uid);
+      story.forget(uid);
+    }
     for (const { pod, admission } of decided) {
       const about = podSubject(pod);
       if (admission.kind === "rejected") {
         events.record({ type: "Warning", reason: admission.reason, message: admission.message, about });
         board.reject(pod, admission.reason, admission.message);
+        story.rejected(uidOf(pod), admission.message);
       } else {
+        story.wanted(pod, see(uidOf(pod)));
         for (const { field, message } of fieldsWithoutEffect(pod)) {
           events.record({ type: "Warning", reason: "FieldHasNoEffect", message: `${field} ${message}`, about });
         }
@@ -256,6 +292,9 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     events,
     posted: () => board.all(),
     snapshot: see,
+    snapshots: () => observer.uids().flatMap((uid) => see(uid) ?? []),
+    timeline: (uid) => story.of(uid),
+    runtimeSilence: () => observer.silence,
     rejectedManifests: () => wanted.rejectedManifests,
     sizes: () => ({
       ...observer.sizes,
@@ -263,6 +302,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
       statuses: board.all().length,
       images: desk.size,
       events: events.all().length,
+      stories: story.size,
     }),
     async run() {
       try {

@@ -13,6 +13,7 @@ import type { Log } from "../base/log.ts";
 import { seconds } from "../base/units.ts";
 import type { KubeletConfig } from "../config/index.ts";
 import { nodeCredentials } from "../images/index.ts";
+import { measuredImages, measuredRuntime } from "../metrics/index.ts";
 import { parseResolvConf } from "../network/index.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Files } from "../ports/files.ts";
@@ -23,6 +24,7 @@ import { createVolumes } from "../volumes/index.ts";
 import { type Core, openCore, podCgroupVerbs } from "./core.ts";
 import { textOfLog } from "./log-tail.ts";
 import { nodeAddresses } from "./machine.ts";
+import { coreMetrics, nodeMetrics } from "./node-metrics.ts";
 import { serve } from "./serve.ts";
 import { coreSettings, logPlaces, type Machine, podCgroupOptions, resourceFacts } from "./settings.ts";
 
@@ -35,12 +37,14 @@ export interface NodeDeps {
   readonly random: Random;
   readonly files: Files;
   readonly log: Log;
+  /** Why log lines don't get out; undefined: they do. */
+  readonly logProblem: () => string | undefined;
 }
 
 /** Runs the node in a root directory that is ours. @throws KubeletError where it can't be started */
 export async function runNode(
   config: KubeletConfig,
-  { host, clock, random, files, log }: NodeDeps,
+  { host, clock, random, files, log, logProblem }: NodeDeps,
   signal: AbortSignal,
 ): Promise<never> {
   const { rootDir } = config.flags;
@@ -48,6 +52,7 @@ export async function runNode(
   let core: Core | undefined;
   let cri: Cri | undefined;
   let podLogsDir = config.kubelet.podLogsDir;
+  const metrics = nodeMetrics(config, host.cgroupVersion, () => core);
   const server = scope.use(
     await serve(
       config,
@@ -57,7 +62,8 @@ export async function runNode(
         log,
         logFiles: createLogFiles(),
         http: createHttpServers(log),
-        cgroupVersion: host.cgroupVersion,
+        metrics,
+        logProblem,
         core: () => core,
         runtime: () => cri?.runtime,
         podLogsDir: () => podLogsDir,
@@ -99,8 +105,9 @@ export async function runNode(
       log,
       files,
       volumes,
-      runtime: runtime.cri.runtime,
-      imageService: runtime.cri.images,
+      runtime: measuredRuntime(runtime.cri.runtime, metrics, clock),
+      imageService: measuredImages(runtime.cri.images, metrics, clock),
+      ...coreMetrics(metrics),
       cgroups: { ...podCgroupVerbs(podCgroups), parentOf: (pod) => podCgroup(pod, cgroupOptions).parent },
       readCredentials: nodeCredentials({ rootDir, homeDir: process.env.HOME }, files, log),
       logTail: textOfLog,

@@ -16,6 +16,9 @@ import type { Log } from "../base/log.ts";
 import type { KubeletConfig } from "../config/index.ts";
 import { openHealthPort } from "../server/index.ts";
 
+/** Bytes. */
+const LONGEST_LOG_QUEUE = 1024 * 1024;
+
 /**
  * Runs the kubelet until the signal aborts. The health port opens first of all; the code of the node, which is most of it, is loaded after that.
  * @throws KubeletError where the node can't be started
@@ -25,6 +28,8 @@ export async function runKubelet(config: KubeletConfig, host: HostFacts, signal:
   refuseSwap(config, host.swapOn);
   refuseRelativeRoot(config);
   const log = logFor(config);
+  // Without a listener a log reader that goes away would end the node.
+  process.stderr.on("error", () => {});
   const clock = createClock();
   await using scope = new AsyncDisposableStack();
   const { healthzBindAddress, healthzPort } = config.kubelet;
@@ -44,7 +49,7 @@ export async function runKubelet(config: KubeletConfig, host: HostFacts, signal:
   // Loading blocks for some 20 ms: whoever asked for our health by now is answered first.
   await nextTurn();
   const { runNode } = await import("./node.ts");
-  return await runNode(config, { host, clock, random: createRandom(), files, log }, signal);
+  return await runNode(config, { host, clock, random: createRandom(), files, log, logProblem }, signal);
 }
 
 function refuseUser({ root }: HostFacts): void {
@@ -70,6 +75,13 @@ function refuseSwap(config: KubeletConfig, swapOn: boolean): void {
     "Cannot run with swap on: failSwapOn is true; turn swap off (swapoff -a) or set failSwapOn: false",
     { code: "start-refused", what: "swap" },
   );
+}
+
+/** A reader that went away, or one that does not read: lines are lost or pile up, and the node goes on. */
+function logProblem(): string | undefined {
+  const { stderr } = process;
+  if (stderr.errored) return `log lines are lost: ${stderr.errored.message}`;
+  return stderr.writableLength > LONGEST_LOG_QUEUE ? "nobody reads the log" : undefined;
 }
 
 function logFor({ kubelet: { logging } }: KubeletConfig): Log {

@@ -1,7 +1,7 @@
-import { arch } from "node:os";
 import type { Log } from "../base/log.ts";
-import { KUBERNETES_VERSION, type KubeletConfig } from "../config/index.ts";
-import { makeKubeletMetrics, type ProcessReading } from "../metrics/index.ts";
+import type { KubeletConfig } from "../config/index.ts";
+import type { KubeletMetrics } from "../metrics/index.ts";
+import type { HealthCheck } from "../node/index.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Files } from "../ports/files.ts";
 import type { HttpServers } from "../ports/http-server.ts";
@@ -15,33 +15,21 @@ export interface ServeDeps extends Pick<ViewDeps, "core" | "runtime" | "podLogsD
   readonly log: Log;
   readonly logFiles: LogFiles;
   readonly http: HttpServers;
-  readonly cgroupVersion: 1 | 2;
+  readonly metrics: KubeletMetrics;
+  /** Why log lines don't get out; undefined: they do. */
+  readonly logProblem: () => string | undefined;
 }
+
+const LEAST_PATIENCE = 5 * 60_000;
 
 /** Opens the node's doors for people and tools: main port, local socket. */
 export async function serve(config: KubeletConfig, deps: ServeDeps, signal: AbortSignal): Promise<KubeletServer> {
   const { kubelet, flags } = config;
   const { x509, webhook, anonymous } = kubelet.authentication;
-  const metrics = makeKubeletMetrics({
-    nodeName: config.nodeName,
-    cgroupVersion: deps.cgroupVersion,
-    build: {
-      gitVersion: KUBERNETES_VERSION,
-      gitCommit: "",
-      buildDate: "",
-      nodeVersion: process.version,
-      platform: `linux/${arch() === "x64" ? "amd64" : arch()}`,
-    },
-    process: readProcess,
-  });
   const view = createView({
     ...deps,
     config,
-    healthChecks: [
-      { name: "ping", problem: () => undefined },
-      { name: "log", problem: () => undefined },
-      { name: "syncloop", problem: () => undefined },
-    ],
+    healthChecks: healthChecks(config, deps),
   });
   return openServer(
     {
@@ -75,21 +63,24 @@ export async function serve(config: KubeletConfig, deps: ServeDeps, signal: Abor
       },
       splitStreams: config.gatesOn.has("PodLogsQuerySplitStreams"),
     },
-    { ...deps, view, metrics },
+    { ...deps, view },
     signal,
   );
 }
 
-function readProcess(): ProcessReading {
-  const { user, system } = process.resourceUsage
-    ? { user: process.resourceUsage().userCPUTime, system: process.resourceUsage().systemCPUTime }
-    : { user: 0, system: 0 };
-  return {
-    cpuSeconds: (user + system) / 1e6,
-    residentBytes: process.memoryUsage.rss(),
-    virtualBytes: 0,
-    openFiles: 0,
-    maxFiles: 0,
-    startSeconds: (Date.now() - process.uptime() * 1000) / 1000,
-  };
+/** Upstream's three checks. `syncloop`: the runtime was asked and has not answered for longer than two sync periods, and at least 5 minutes. */
+function healthChecks(config: KubeletConfig, { core, logProblem }: ServeDeps): readonly HealthCheck[] {
+  const patience = Math.max(2 * config.kubelet.syncFrequency, LEAST_PATIENCE);
+  const silence = () => core()?.runtimeSilence() ?? 0;
+  return [
+    { name: "ping", problem: () => undefined },
+    { name: "log", problem: logProblem },
+    {
+      name: "syncloop",
+      problem: () =>
+        silence() > patience
+          ? `the container runtime has not answered for ${Math.round(silence() / 1000)} s`
+          : undefined,
+    },
+  ];
 }

@@ -3,7 +3,7 @@ import { effectiveRows, type KubeletConfig, toVersioned } from "../config/index.
 import type { Pod } from "../model/kubernetes.ts";
 import { uidOf } from "../model/pod.ts";
 import type { ContainerStatus } from "../model/runtime.ts";
-import type { HealthCheck, NodeView } from "../node/index.ts";
+import type { HealthCheck, NodeView, TimelineEntry } from "../node/index.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import type { Core } from "./core.ts";
 import { runningPods } from "./running-pods.ts";
@@ -63,13 +63,9 @@ function findContainer(core: Core | undefined, id: string): { readonly container
   return undefined;
 }
 
-function timelineOf(core: Core | undefined, uid: string) {
-  const events = core?.events.ofPod(uid) ?? [];
+function timelineOf(core: Core | undefined, uid: string): readonly TimelineEntry[] {
+  const past = core?.timeline(uid) ?? [];
   const posted = core?.posted().find(({ pod }) => uidOf(pod) === uid);
-  const past = events.map(({ lastAt, reason, message }) => ({
-    at: new Date(lastAt).toISOString(),
-    text: `${reason}: ${message}`,
-  }));
   return posted?.doing === undefined
     ? past
     : [...past, { at: new Date(posted.doingSince).toISOString(), text: `Now: ${posted.doing}` }];

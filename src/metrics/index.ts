@@ -4,5 +4,7 @@ export {
   type MetricFacts,
   makeKubeletMetrics,
   type ProcessReading,
+  type Running,
 } from "./kubelet-metrics.ts";
+export { measuredImages, measuredRuntime, type OperationMetrics } from "./measured-runtime.ts";
 export { type Counter, type Gauge, type Histogram, type Labels, MetricRegistry } from "./registry.ts";

@@ -9,7 +9,8 @@ import {
 
 /** What the rooms of the node report. Names, types, labels and buckets are upstream's (kubelet-surface.md 4.1). */
 export interface KubeletMetrics {
-  readonly registry: MetricRegistry;
+  /** All of it in the Prometheus text format, with what is known elsewhere read first. */
+  render(): Promise<string>;
   /** Labels: operation_type, in upstream's words (`create_container`, …). */
   readonly runtimeOperations: Counter;
   readonly runtimeOperationErrors: Counter;
@@ -22,9 +23,6 @@ export interface KubeletMetrics {
   readonly podStartSeconds: Histogram;
   /** Here: one verification sweep; there is no global relist. */
   readonly relistSeconds: Histogram;
-  readonly runningPods: Gauge;
-  /** Labels: container_state (`running`, `exited`, `created`, `unknown`). */
-  readonly runningContainers: Gauge;
   readonly httpRequests: Counter;
   readonly httpInflight: Gauge;
 }
@@ -36,6 +34,13 @@ export interface ProcessReading {
   readonly openFiles: number;
   readonly maxFiles: number;
   readonly startSeconds: number;
+}
+
+export interface Running {
+  /** Pods with a sandbox that runs. */
+  readonly pods: number;
+  /** By state: `running`, `exited`, `created`, `unknown`. */
+  readonly containers: ReadonlyMap<string, number>;
 }
 
 export interface BuildFacts {
@@ -51,7 +56,9 @@ export interface MetricFacts {
   readonly nodeName: string;
   readonly cgroupVersion: 1 | 2;
   readonly build: BuildFacts;
-  readonly process: () => ProcessReading;
+  /** Asked for at each reading. */
+  readonly process?: () => Promise<ProcessReading>;
+  readonly running?: () => Running;
 }
 
 const POD_START_BUCKETS = [
@@ -64,8 +71,13 @@ export function makeKubeletMetrics(facts: MetricFacts): KubeletMetrics {
   const registry = new MetricRegistry();
   const operation = ["operation_type"];
   registerFacts(registry, facts);
+  registerRunning(registry, facts);
+  const readProcess = registerProcess(registry, facts);
   return {
-    registry,
+    async render() {
+      await readProcess();
+      return registry.render();
+    },
     runtimeOperations: registry.counter({
       name: "kubelet_runtime_operations_total",
       help: "[ALPHA] Cumulative number of runtime operations by operation type.",
@@ -108,15 +120,6 @@ export function makeKubeletMetrics(facts: MetricFacts): KubeletMetrics {
     relistSeconds: registry.histogram({
       name: "kubelet_pleg_relist_duration_seconds",
       help: "[ALPHA] Duration in seconds of one verification sweep over all pods (there is no periodic relist).",
-    }),
-    runningPods: registry.gauge({
-      name: "kubelet_running_pods",
-      help: "[ALPHA] Number of pods that have a running pod sandbox",
-    }),
-    runningContainers: registry.gauge({
-      name: "kubelet_running_containers",
-      help: "[ALPHA] Number of containers currently running",
-      labels: ["container_state"],
     }),
     httpRequests: registry.counter({
       name: "kubelet_http_requests_total",
@@ -167,8 +170,27 @@ function registerFacts(registry: MetricRegistry, facts: MetricFacts): void {
       minor,
       platform: build.platform,
     });
+}
+
+function registerRunning(registry: MetricRegistry, { running }: MetricFacts): void {
+  if (!running) return;
+  const pods = { name: "kubelet_running_pods", help: "[ALPHA] Number of pods that have a running pod sandbox" };
+  registry.computed("gauge", pods, () => [[{}, running().pods]]);
+  const containers = {
+    name: "kubelet_running_containers",
+    help: "[ALPHA] Number of containers currently running",
+    labels: ["container_state"],
+  };
+  registry.computed("gauge", containers, () =>
+    [...running().containers].map(([state, count]) => [{ container_state: state }, count]),
+  );
+}
+
+/** Returns what has to be called before a rendering: the files of the process are read once for all of its series. */
+function registerProcess(registry: MetricRegistry, { process }: MetricFacts): () => Promise<void> {
+  let last: ProcessReading | undefined;
   const reading = (type: "counter" | "gauge", name: string, help: string, pick: (seen: ProcessReading) => number) =>
-    registry.computed(type, { name, help }, () => [[{} satisfies Labels, pick(facts.process())]]);
+    registry.computed(type, { name, help }, () => (last ? [[{} satisfies Labels, pick(last)]] : []));
   reading(
     "counter",
     "process_cpu_seconds_total",
@@ -185,4 +207,7 @@ function registerFacts(registry: MetricRegistry, facts: MetricFacts): void {
     "Start time of the process since unix epoch in seconds.",
     (seen) => seen.startSeconds,
   );
+  return async () => {
+    last = await process?.();
+  };
 }

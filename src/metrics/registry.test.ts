@@ -46,8 +46,8 @@ test("a name can't be registered twice", () => {
   assert.throws(() => registry.gauge({ name: "c", help: "C." }), /metric c twice/);
 });
 
-test("makeKubeletMetrics() shows the facts of the node", () => {
-  const { registry, runtimeOperationSeconds } = makeKubeletMetrics({
+test("makeKubeletMetrics() shows the facts of the node", async () => {
+  const { render, runtimeOperationSeconds } = makeKubeletMetrics({
     nodeName: "n1",
     cgroupVersion: 1,
     build: {
@@ -57,11 +57,21 @@ test("makeKubeletMetrics() shows the facts of the node", () => {
       nodeVersion: "v26",
       platform: "linux/amd64",
     },
-    process: () => ({ cpuSeconds: 1.5, residentBytes: 2, virtualBytes: 3, openFiles: 4, maxFiles: 5, startSeconds: 6 }),
+    process: async () => ({
+      cpuSeconds: 1.5,
+      residentBytes: 2,
+      virtualBytes: 3,
+      openFiles: 4,
+      maxFiles: 5,
+      startSeconds: 6,
+    }),
+    running: () => ({ pods: 2, containers: new Map([["exited", 3]]) }),
   });
   runtimeOperationSeconds.observe(0.006, { operation_type: "version" });
-  const text = registry.render();
+  const text = await render();
   for (const line of [
+    "kubelet_running_pods 2",
+    'kubelet_running_containers{container_state="exited"} 3',
     'kubelet_node_name{node="n1"} 1',
     "kubelet_cgroup_version 1",
     "process_cpu_seconds_total 1.5",

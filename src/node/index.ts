@@ -1,4 +1,5 @@
 export { type CountedEvent, EventLog } from "./event-log.ts";
+export { Timeline } from "./timeline.ts";
 export type {
   ContainerLog,
   HealthCheck,

@@ -1,6 +1,6 @@
 import { isFault, KubeletError, messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
-import { millis } from "../base/units.ts";
+import { type Instant, millis } from "../base/units.ts";
 import type { ContainerSummary, PodSnapshot, RuntimeEvent, SandboxSummary } from "../model/runtime.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Runtime } from "../ports/runtime.ts";
@@ -20,6 +20,8 @@ export interface ObserverDeps {
   readonly onChange: (uid: string) => void;
   /** Called when the runtime answers again after it may have been away. */
   readonly onResync: () => void;
+  /** Called after each complete listing, with how long it took in milliseconds. */
+  readonly onListed?: (took: number) => void;
 }
 
 interface Listing {
@@ -48,9 +50,19 @@ export class Observer {
   readonly #unread = new Set<string>();
   readonly #synced = Promise.withResolvers<void>();
   #turn = 0;
+  #answeredAt: Instant;
+  /** When the runtime was first asked what it has not answered. */
+  #askedAt: Instant | undefined;
 
   constructor(deps: ObserverDeps) {
     this.#deps = deps;
+    this.#answeredAt = deps.clock.monotonic();
+  }
+
+  /** For how long an answer of the runtime is overdue, in milliseconds. Nobody asks it while nothing happens, but a sweep is due. */
+  get silence(): number {
+    const now = this.#deps.clock.monotonic();
+    return this.#askedAt === undefined ? Math.max(0, now - this.#answeredAt - SWEEP_SPAN) : now - this.#askedAt;
   }
 
   /** Resolves after the first complete listing. */
@@ -122,12 +134,19 @@ export class Observer {
   }
 
   async #read(uid: string, signal: AbortSignal): Promise<void> {
-    const { runtime } = this.#deps;
+    await this.#take(uid, await this.#list(uid, signal), signal);
+  }
+
+  async #list(uid: string | undefined, signal: AbortSignal): Promise<Listing> {
+    const { runtime, clock } = this.#deps;
+    this.#askedAt ??= clock.monotonic();
     const [sandboxes, containers] = await Promise.all([
       runtime.listSandboxes(uid, signal),
       runtime.listContainers(uid, signal),
     ]);
-    await this.#take(uid, { sandboxes: [...sandboxes], containers: [...containers] }, signal);
+    this.#askedAt = undefined;
+    this.#answeredAt = clock.monotonic();
+    return { sandboxes: [...sandboxes], containers: [...containers] };
   }
 
   async #take(uid: string, listing: Listing, signal: AbortSignal): Promise<void> {
@@ -260,11 +279,8 @@ export class Observer {
    * from being seen; only a runtime that is away does.
    */
   async listAll(signal: AbortSignal): Promise<number> {
-    const { runtime } = this.#deps;
-    const [sandboxes, containers] = await Promise.all([
-      runtime.listSandboxes(undefined, signal),
-      runtime.listContainers(undefined, signal),
-    ]);
+    const begun = this.#deps.clock.monotonic();
+    const { sandboxes, containers } = await this.#list(undefined, signal);
     const listings = group(sandboxes, containers);
     const gone = this.uids().filter((uid) => !listings.has(uid));
     const changed = [...listings].filter(([uid, listing]) => differs(listing, this.#snapshots.get(uid)));
@@ -286,6 +302,7 @@ export class Observer {
       this.#readLater(uid, error, signal);
     }
     this.#synced.resolve();
+    this.#deps.onListed?.(this.#deps.clock.monotonic() - begun);
     return changed.length + gone.length;
   }
 

@@ -64,7 +64,7 @@ async function serve(
       return {
         status: 200,
         headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8; escaping=underscores" },
-        body: deps.metrics.registry.render(),
+        body: await deps.metrics.render(),
       };
     case "pods":
       return json(200, podList(view.pods(), view));

@@ -83,7 +83,7 @@ function depsOf(
       nodeName: "node-1",
       cgroupVersion: 1,
       build: { gitVersion: "v1.37.0", gitCommit: "", buildDate: "", nodeVersion: "", platform: "" },
-      process: () => ({ cpuSeconds: 0, residentBytes: 0, virtualBytes: 0, openFiles: 0, maxFiles: 0, startSeconds: 0 }),
+      process: async () => ({ cpuSeconds: 0, residentBytes: 0, virtualBytes: 0, openFiles: 0, maxFiles: 0, startSeconds: 0 }),
     }),
     http: createHttpServers(silentLog),
     files: createFiles(),
