@@ -258,6 +258,30 @@ for (const [name, given, error, reason, message] of refusals) {
   });
 }
 
+test("ImageDesk asks a runtime that was away again after 1 s, and counts no failed pull", async () => {
+  const { desk, clock, inspection, pulls } = setUp();
+  const away = new KubeletError("away", { code: "runtime-unavailable", endpoint: "x" });
+  inspection.error = away;
+  desk.ensure(request(), ignore);
+  await settle();
+  const message = 'Failed to inspect image "r.io/app:1": away';
+  assert.deepEqual(desk.ensure(request(), ignore), {
+    kind: "failed",
+    reason: "ImageInspectError",
+    message,
+    retryAt: 1000,
+  });
+  inspection.error = undefined;
+  for (const tries of [1, 2, 3]) {
+    await clock.pass(1000);
+    desk.ensure(request(), ignore);
+    await settle();
+    assert.equal(pulls.length, tries);
+    pulls.at(-1)?.fail(away);
+    await settle();
+  }
+});
+
 test("ImageDesk pulls one image once for all who wait for it", async () => {
   const { desk, pulls } = setUp();
   for (const uid of ["u1", "u2", "u3"]) desk.ensure(request({ uid }), ignore);

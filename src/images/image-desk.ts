@@ -1,5 +1,5 @@
 import { BackoffTable, backoffCurve } from "../base/backoff.ts";
-import { KubeletError, messageOf } from "../base/fault.ts";
+import { isFault, KubeletError, messageOf } from "../base/fault.ts";
 import { formatGoDuration } from "../base/go-duration.ts";
 import type { Log } from "../base/log.ts";
 import { after, type Instant, instant, type Millis, millis, seconds, until } from "../base/units.ts";
@@ -58,6 +58,8 @@ interface Entry {
 const BACKOFF = backoffCurve(seconds(10), seconds(300), seconds(600));
 /** A failure that no pull caused: try again about when upstream's next sync would. */
 const RETRY_SPAN = seconds(10);
+/** A runtime that is away is soon back, and says nothing about the image. */
+const AWAY_SPAN = seconds(1);
 /** How long the cause of a failed pull is shown before the wait for the next try. */
 const SHOW_SPAN = seconds(1);
 
@@ -192,7 +194,7 @@ export class ImageDesk {
     if (!(error instanceof KubeletError)) throw error;
     const message = `Failed to inspect image "${name}": ${messageOf(error)}`;
     this.#record(entry, "Warning", "InspectFailed", message);
-    this.#fail(entry, "ImageInspectError", message, this.#soon());
+    this.#fail(entry, "ImageInspectError", message, isAway(error) ? this.#whenBack() : this.#soon());
   }
 
   async #pull(entry: Entry, name: string, image: string, signal: AbortSignal): Promise<void> {
@@ -228,6 +230,7 @@ export class ImageDesk {
     const { reason, message } = explainPullError(name, error);
     log.debug(2, "Failed to pull image", { image: name, err: message });
     this.#record(entry, "Warning", "Failed", `Failed to pull image "${name}": ${message}`);
+    if (isAway(error)) return this.#fail(entry, reason, message, this.#whenBack());
     const now = clock.monotonic();
     // Containers that shared the pull fail together: that counts once.
     if (this.#backoff.blockedSinceUpdate(key, now) === undefined) this.#backoff.next(key, now, now);
@@ -255,6 +258,10 @@ export class ImageDesk {
     return after(this.#deps.clock.monotonic(), millis(RETRY_SPAN * (1 + this.#deps.random.fraction() / 2)));
   }
 
+  #whenBack(): Instant {
+    return after(this.#deps.clock.monotonic(), AWAY_SPAN);
+  }
+
   #fail(entry: Entry, reason: ImageReason, message: string, retryAt: Instant): void {
     this.#record(entry, "Warning", "Failed", `Error: ${reason}`);
     this.#set(entry, { kind: "failed", reason, message, retryAt });
@@ -277,6 +284,8 @@ const isSame = (a: ImageRequest, b: ImageRequest): boolean =>
 
 const failureOf = (state: ImageState): Entry["lastFailure"] =>
   state.kind === "failed" ? { lastFailure: { reason: state.reason, message: state.message } } : {};
+
+const isAway = (error: KubeletError): boolean => isFault(error, "runtime-unavailable");
 
 const keyOf = ({ pod, container }: ImageRequest): string => `${uidOf(pod)}_${container.image ?? ""}`;
 
