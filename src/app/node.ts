@@ -21,6 +21,7 @@ import type { Random } from "../ports/random.ts";
 import { containerResources, createPodCgroups, podCgroup, sandboxResources } from "../resources/index.ts";
 import { readSources } from "../sources/index.ts";
 import { createVolumes } from "../volumes/index.ts";
+import { setOwnOomScore, startEvents } from "./announce.ts";
 import { type Core, openCore, podCgroupVerbs } from "./core.ts";
 import { textOfLog } from "./log-tail.ts";
 import { nodeAddresses } from "./machine.ts";
@@ -48,6 +49,7 @@ export async function runNode(
   signal: AbortSignal,
 ): Promise<never> {
   const { rootDir } = config.flags;
+  await setOwnOomScore(config.kubelet.oomScoreAdj, log);
   await using scope = new AsyncDisposableStack();
   let core: Core | undefined;
   let cri: Cri | undefined;
@@ -136,6 +138,12 @@ export async function runNode(
     },
     signal,
   );
+  const resolvConfText = kubelet.resolvConf
+    ? await textOf(files, kubelet.resolvConf).catch(() => undefined)
+    : undefined;
+  const { resolvConf, clusterDomain } = kubelet;
+  const startFacts = { cgroupVersion: host.cgroupVersion, resolvConf, resolvConfText, clusterDomain };
+  for (const event of startEvents(startFacts)) core.events.record(event);
   void keepCompiled(clock, signal);
   // A main port that can't be opened ends the kubelet, as upstream's does.
   const portFailed = server.main.then(() => new Promise<never>(() => {}));
