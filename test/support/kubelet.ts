@@ -113,6 +113,8 @@ export class TestNode {
               folder: scratch.path("cd"),
               registries: { "registry.local": registry.address },
               podCidr,
+              // Other nodes of this test have bridges in the same network.
+              bridge: `br-${scratch.name.slice(-6)}`,
             }),
           )
         : undefined;
@@ -290,7 +292,7 @@ export class TestNode {
       last = await this.pod(name);
       return last !== undefined && wanted(last) ? last : undefined;
     };
-    const explain = () => `${wanted}\n${JSON.stringify(last?.status, undefined, 1)}\n${this.log().slice(-4000)}`;
+    const explain = () => `${wanted}\n${JSON.stringify(last?.status)}\n${this.log().slice(-4000)}`;
     return await waitFor(`pod ${name} to be as wanted`, look, { timeout, interval: 100, explain });
   }
 
