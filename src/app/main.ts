@@ -15,6 +15,11 @@ async function main(argv: readonly string[]): Promise<number> {
     stop.abort(new DOMException("The kubelet was asked to stop", "AbortError"));
   };
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, onSignal);
+  // Also rejections that nobody handles come here.
+  process.on("uncaughtException", (bug) => {
+    process.stderr.write(explain(bug));
+    process.exit(1);
+  });
   try {
     const { loadHere } = await import("./load.ts");
     const { host, loaded } = await loadHere(argv);
@@ -46,5 +51,6 @@ function explain(error: unknown): string {
   return `kubelet: a bug, please report it: ${error instanceof Error ? error.stack : error}\n`;
 }
 
-process.exitCode = await main(process.argv.slice(2));
-if (process.exitCode !== 0) process.exit();
+const code = await main(process.argv.slice(2));
+// At once, whatever is still open: pipes are written synchronously, and a verb has waited for its output.
+process.exit(code);

@@ -74,6 +74,9 @@ export async function runNode(
     ),
   );
 
+  // A main port that can't be opened ends the kubelet, as upstream's does.
+  const portFailed = server.main.then(() => new Promise<never>(() => {}));
+  portFailed.catch(() => {});
   const deps = { clock, random, log };
   // Loaded here, and it is the half of our code: the doors answer first.
   const { chooseRuntime, openRuntime } = await import("./runtime.ts");
@@ -81,7 +84,8 @@ export async function runNode(
   const places = logPlaces(config, choice.kind === "embedded");
   podLogsDir = places.podLogsDir;
   const mounts = createMounts();
-  const [runtime] = await Promise.all([openRuntime(choice, config, deps, signal), mounts.makeShared(rootDir)]);
+  const opening = Promise.all([openRuntime(choice, config, deps, signal), mounts.makeShared(rootDir)]);
+  const [runtime] = await Promise.race([opening, portFailed]);
   cri = runtime.cri;
   scope.defer(() => runtime.cri.close());
   log.info("Runtime is ready", { endpoint: runtime.endpoint, ...runtime.profile.version });
@@ -145,8 +149,6 @@ export async function runNode(
   const startFacts = { cgroupVersion: host.cgroupVersion, resolvConf, resolvConfText, clusterDomain };
   for (const event of startEvents(startFacts)) core.events.record(event);
   void keepCompiled(clock, signal);
-  // A main port that can't be opened ends the kubelet, as upstream's does.
-  const portFailed = server.main.then(() => new Promise<never>(() => {}));
   return await Promise.race([core.run(), portFailed]);
 }
 

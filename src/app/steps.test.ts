@@ -8,6 +8,7 @@ const done = (step: StepDone["step"], took: number, failure?: StepDone["failure"
   uid: "u",
   pod: undefined,
   step,
+  at: 0,
   took,
   failure,
 });

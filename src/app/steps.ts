@@ -13,6 +13,8 @@ export interface StepDone {
   /** undefined: only the runtime knows the pod. */
   readonly pod: Pod | undefined;
   readonly step: Step;
+  /** When it began, ms since the epoch. */
+  readonly at: number;
   /** Milliseconds. */
   readonly took: number;
   /** `reason`: upstream's word where there is one (`CreateContainerError`). undefined: it was done. */
@@ -23,8 +25,10 @@ export interface StepDone {
 export function watchedSteps(execute: Execute, clock: Clock, onDone: (done: StepDone) => void): Execute {
   return async (step, mailbox, memory, life) => {
     const { uid, pod } = mailbox.intent;
+    const at = clock.wall().getTime();
     const begun = clock.monotonic();
-    const tell = (failure: StepDone["failure"]) => onDone({ uid, pod, step, took: clock.monotonic() - begun, failure });
+    const tell = (failure: StepDone["failure"]) =>
+      onDone({ uid, pod, step, at, took: clock.monotonic() - begun, failure });
     try {
       await execute(step, mailbox, memory, life);
     } catch (error) {

@@ -38,14 +38,17 @@ export class Story {
 
   step(done: StepDone): void {
     const text = stepText(done);
-    if (text !== undefined) this.timeline.add(done.uid, text);
+    // Told at its beginning: what a short container did may come before the step that started it is over.
+    if (text !== undefined) this.timeline.add(done.uid, text, done.at);
   }
 
   event({ about, reason, message, count }: CountedEvent): void {
     // What repeats (a pull that fails again and again) is told once; its event counts. A pull may end after its pod.
     if (about.kind !== "pod" || count > 1 || !this.timeline.has(about.uid)) return;
     const text = imageText(reason, message);
-    if (text !== undefined) this.timeline.add(about.uid, text);
+    // Two containers may have one image.
+    if (text === undefined || this.of(about.uid).some((told) => told.text === text)) return;
+    this.timeline.add(about.uid, text);
   }
 
   saw(uid: string, seen: PodSnapshot | undefined): void {
