@@ -3,7 +3,7 @@
  * true. A finding names file and line and what to do.
  */
 import assert from "node:assert/strict";
-import { globSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
@@ -228,4 +228,52 @@ test("time, chance and the process come through ports", () => {
       }),
     );
   });
+});
+
+const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
+
+/** `src/<room>/` -> what its row of ARCHITECTURE.md says of the floor; undefined for a row without one. */
+function mapOf(text: string): ReadonlyMap<string, string | undefined> {
+  const rows = [...text.matchAll(/^\| `(src\/[a-z/]+)\/` +\| +(\w+)/gm)];
+  return new Map(rows.map(([, path = "", floor]) => [path, path.split("/").length === 2 ? floor : undefined]));
+}
+
+test("ARCHITECTURE.md maps exactly the rooms and adapters that exist, each on its floor", () => {
+  const map = mapOf(read("ARCHITECTURE.md"));
+  const folders = new Set(
+    sources.flatMap(({ path, room }) => {
+      const [, , adapter = ""] = path.split("/");
+      return room === "adapters" ? [`src/${room}`, `src/${room}/${adapter}`] : [`src/${room}`];
+    }),
+  );
+  assert.deepEqual([...map.keys()].sort(), [...folders].sort(), "a row for each room and adapter, and no other");
+  for (const [path, floor] of map) {
+    const room = path.slice("src/".length);
+    if (room.includes("/")) continue;
+    const expected = isWing(room) ? "wing" : room === ROOF ? "roof" : `${FLOORS[room]}`;
+    assert.equal(floor, expected, `floor of ${path} in ARCHITECTURE.md`);
+  }
+});
+
+test("decisions are numbered without gaps, and the list of them is complete", () => {
+  const files = globSync("docs/adr/[0-9]*.md", { cwd: ROOT }).sort();
+  const list = read("docs/adr/README.md");
+  for (const [index, path] of files.entries()) {
+    const name = path.split("/").at(-1) ?? "";
+    assert.ok(name.startsWith(`${index + 1}`.padStart(4, "0")), `${path} should be number ${index + 1}`);
+    const title = /^# (\d+)\. (.+)$/m.exec(read(path));
+    assert.equal(title?.[1], `${index + 1}`, `${path} should begin with "# ${index + 1}. title"`);
+    assert.ok(list.includes(`(${name})`), `${path} is missing in docs/adr/README.md`);
+  }
+});
+
+test("links between documents lead to files that exist", () => {
+  const documents = globSync(["*.md", "docs/**/*.md"], { cwd: ROOT });
+  const broken = documents.flatMap((document) =>
+    [...read(document).matchAll(/\]\(([^)\s#]+)(?:#[^)]*)?\)/g)]
+      .map(([, target = ""]) => target)
+      .filter((target) => !/^[a-z]+:/.test(target) && !existsSync(join(ROOT, dirname(document), target)))
+      .map((target) => `${document} links to ${target}`),
+  );
+  assert.deepEqual(broken, []);
 });
