@@ -18,6 +18,8 @@ export interface Options {
   readonly keepLogs: string | undefined;
   /** Folder for V8's profiles of kubelet-ts, one for each process that was not killed. */
   readonly cpuProf: string | undefined;
+  /** Puts the table into the README. */
+  readonly readme: boolean;
 }
 
 export const BUILD = "build";
@@ -38,6 +40,7 @@ export function usage(): string {
     "  --rest-seconds=N      how long the row rest looks (60)",
     "  --json=FILE           also write every sample and facts of the machine",
     "  --keep-logs=FOLDER    copy the logs of kubelets and runtimes there at the end",
+    "  --readme              put the table into README.md",
     "  --cpu-prof=FOLDER     have V8 write a profile of kubelet-ts there (slows it down)",
   ].join("\n");
 }
@@ -58,6 +61,7 @@ export function parseOptions(argv: readonly string[]): Options {
       json: { type: "string" },
       "keep-logs": { type: "string" },
       "cpu-prof": { type: "string" },
+      readme: { type: "boolean", default: false },
     },
   });
   const unknown = positionals.filter((name) => !isRowName(name));
@@ -74,6 +78,7 @@ export function parseOptions(argv: readonly string[]): Options {
     restSeconds: count("--rest-seconds", values["rest-seconds"]),
     keepLogs: values["keep-logs"],
     cpuProf: values["cpu-prof"],
+    readme: values.readme,
   };
 }
 

@@ -5,6 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { factsLine, machineFacts } from "../bench/machine-facts.ts";
+import { markdown, writeSection } from "../bench/markdown.ts";
 import { type Options, parseOptions, usage } from "../bench/options.ts";
 import { table } from "../bench/report.ts";
 import type { Measured } from "../bench/result.ts";
@@ -22,7 +23,8 @@ async function main(argv: readonly string[]): Promise<number> {
     console.error(`${error instanceof Error ? error.message : error}\n\n${usage()}`);
     return 2;
   }
-  const facts = await machineFacts(join(import.meta.dirname, ".."));
+  const root = join(import.meta.dirname, "..");
+  const facts = await machineFacts(root);
   const results: Measured[] = [];
   const write = () => {
     if (options.json !== undefined)
@@ -34,6 +36,8 @@ async function main(argv: readonly string[]): Promise<number> {
       console.log(`\n${table(measured)}`);
       write();
     });
+    const command = `npm run bench -- ${argv.filter((arg) => arg !== "--readme").join(" ")}`;
+    if (options.readme) writeSection(join(root, "README.md"), markdown(results, facts, options.containerd, command));
   } catch (error) {
     console.error(`\nbench: ${error instanceof Error ? error.stack : error}`);
     return 1;
