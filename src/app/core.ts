@@ -209,7 +209,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
   function take(update: SourceUpdate): void {
     tellNews(update);
     const { decided, dropped } = wanted.update(update, {
-      isRunning: (uid) => see(uid) !== undefined,
+      isRunning: (uid) => see(uid) !== undefined || observer.isHidden(uid),
       hasEnded: (uid) => isTerminal(board.get(uid)),
     });
     // A pod with a worker is forgotten when nothing of it is left.

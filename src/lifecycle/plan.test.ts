@@ -157,9 +157,9 @@ const cases: readonly Case[] = [
     wakeAt: 900,
   },
   {
-    name: "removes one that was only created before it starts another: a start whose answer was lost may be on its way",
+    name: "withdraws one that was only created before it starts another: a start whose answer was lost may be on its way",
     seen: snapshot([s0], seenOf(web, "created")),
-    steps: ["remove web-0", "start web 1"],
+    steps: ["stop web 7000", "remove web-0", "start web 1"],
   },
   { name: "stops one in unknown state first", seen: snapshot([s0], seenOf(web, "unknown")), steps: ["stop web 7000"] },
   {

@@ -7,7 +7,7 @@ import { containersOf, gracePeriodOf, initContainersOf, isSidecar } from "../mod
 import type { PodSnapshot } from "../model/runtime.ts";
 import { hasEnded } from "./ended.ts";
 import type { PodIntent } from "./intent.ts";
-import { planInit, type Start } from "./plan-init.ts";
+import { planInit, type Start, stop } from "./plan-init.ts";
 import { planMain } from "./plan-main.ts";
 import { newestOf, runningIn } from "./seen.ts";
 import { surplus } from "./surplus.ts";
@@ -183,10 +183,18 @@ function planContainers(input: PlanInput, pod: Pod, sandboxId: string): Plan {
   return { ...NOTHING, ...started, steps: [...started.steps, ...surplus(input.seen)] };
 }
 
-/** A start whose answer was lost may still take effect: what was created and not started goes before another is made. */
-function unstarted({ seen }: PlanInput, { name }: Container): readonly Step[] {
+/**
+ * A start whose answer was lost may still take effect, even now: what was created and not started goes before another is made, and it
+ * is stopped first, for it may run meanwhile.
+ */
+function withdrawn({ seen, intent }: PlanInput, { name }: Container): readonly Step[] {
   const newest = newestOf(seen, name);
-  return newest?.state === "created" ? [{ kind: "remove-container", id: newest.id, name }] : [];
+  if (newest?.state !== "created" || !intent.pod) return [];
+  const message = `Container ${name} was created and not started, will be replaced`;
+  return [
+    { kind: "stop-containers", stops: [stop(intent.pod, newest, message)] },
+    { kind: "remove-container", id: newest.id, name },
+  ];
 }
 
 /**
@@ -209,7 +217,7 @@ function planStarts(input: PlanInput, starts: readonly Start[]): Pick<Plan, "ste
     const image = input.image(container, attempt);
     if (image?.kind === "ready") {
       if (!held)
-        steps.push(...unstarted(input, container), { kind: "start-container", container, attempt, finishedAt });
+        steps.push(...withdrawn(input, container), { kind: "start-container", container, attempt, finishedAt });
     } else if (image?.kind === "failed") {
       waiting.set(container.name, image);
       if (until(input.now, image.retryAt) > 0) wakes.push(image.retryAt);

@@ -60,7 +60,7 @@ export function rulesFor(world: World, wishes: Wishes): Judge {
       if (graceMs > due || (graceMs < due && !sidecar)) {
         world.violate(`I6 container ${config.name} of pod ${uid} is stopped with ${graceMs} ms of grace, not ${due}`);
       }
-      if (container.forgotten) return;
+      if (container.forgotten || !container.startTold) return;
       const changed = specHash(wishes, uid, config.name) !== config.annotations[ANNOTATION_CONTAINER_HASH];
       const broken = world.sandboxes.get(sandboxId)?.state !== "ready" || readySandboxes(world, uid) > 1;
       if (isWanted(uid) && !changed && !broken && !mayHaveEnded(world, wishes, uid)) {
@@ -121,6 +121,5 @@ const later = (a: SimContainer | undefined, b: SimContainer): SimContainer =>
   a && Number(a.id.slice(1)) > Number(b.id.slice(1)) ? a : b;
 
 /** It was stopped because its definition changed or the runtime lost it: that is not an end of its own. */
-const wasReplaced = (wishes: Wishes, { uid, config, stopping, wasForgotten }: SimContainer): boolean =>
-  wasForgotten ||
-  (stopping !== undefined && specHash(wishes, uid, config.name) !== config.annotations[ANNOTATION_CONTAINER_HASH]);
+const wasReplaced = (wishes: Wishes, { uid, config, stopAsked, wasForgotten }: SimContainer): boolean =>
+  wasForgotten || (stopAsked && specHash(wishes, uid, config.name) !== config.annotations[ANNOTATION_CONTAINER_HASH]);

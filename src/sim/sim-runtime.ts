@@ -136,32 +136,29 @@ export class SimRuntime implements Runtime, Images {
     });
   }
 
-  startContainer(id: string, signal: AbortSignal): Promise<void> {
+  async startContainer(id: string, signal: AbortSignal): Promise<void> {
     const asked = this.#world.containers.get(id);
     if (asked) asked.starting++;
-    return this.#call(
-      "start",
-      "StartContainer",
-      signal,
-      this.#uidOf(id),
-      () => {
-        const container = this.#world.containers.get(id) ?? notFound("StartContainer", id);
-        if (container.state !== "created") throw refused("StartContainer", `container is ${container.state}`);
-        if (this.#world.sandboxes.get(container.sandboxId)?.state !== "ready") {
-          throw refused("StartContainer", "sandbox is not ready");
-        }
-        this.#judge.onStart(container);
-        this.#world.startContainer(container);
-      },
-      () => {
-        if (asked) asked.starting--;
-      },
-    );
+    const effect = () => {
+      const container = this.#world.containers.get(id) ?? notFound("StartContainer", id);
+      if (container.state !== "created") throw refused("StartContainer", `container is ${container.state}`);
+      if (this.#world.sandboxes.get(container.sandboxId)?.state !== "ready") {
+        throw refused("StartContainer", "sandbox is not ready");
+      }
+      this.#judge.onStart(container);
+      this.#world.startContainer(container);
+    };
+    await this.#call("start", "StartContainer", signal, asked?.uid, effect, () => {
+      if (asked) asked.starting--;
+    });
+    if (asked) asked.startTold = true;
   }
 
   /** The answer comes when the process is gone, or later. */
   stopContainer(id: string, grace: Millis, signal: AbortSignal): Promise<void> {
-    return this.#call("look", "StopContainer", signal, this.#uidOf(id), () => {
+    const asked = this.#world.containers.get(id);
+    if (asked) asked.stopAsked = true;
+    return this.#call("look", "StopContainer", signal, asked?.uid, () => {
       const container = this.#world.containers.get(id);
       if (container?.state !== "running") return;
       this.#judge.onStop(container, grace);
@@ -327,6 +324,7 @@ export class SimRuntime implements Runtime, Images {
       if (this.#faults.down || lost === "before") return fail();
       try {
         const value = effect();
+        if (value instanceof Promise) value.catch(() => {});
         if (lost === "after") return fail();
         const answer = (answer: T) => time.at(total - before, () => settle(() => resolve(answer)));
         if (value instanceof Promise) value.then(answer, () => {});

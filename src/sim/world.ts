@@ -33,6 +33,10 @@ export interface SimContainer {
   /** It once was. */
   wasForgotten: boolean;
   readonly onEnd: (() => void)[];
+  /** Whoever asked for its start was told of it. */
+  startTold: boolean;
+  /** Someone asked for its stop, whether or not that took effect. */
+  stopAsked: boolean;
   /** A StartContainer is on its way: it can't be removed meanwhile. */
   starting: number;
 }
@@ -189,6 +193,8 @@ export class World {
       forgotten: false,
       wasForgotten: false,
       onEnd: [],
+      startTold: false,
+      stopAsked: false,
       starting: 0,
     };
     this.containers.set(container.id, container);
