@@ -28,21 +28,12 @@ async function main(argv: readonly string[]): Promise<number> {
       return 0;
     }
     const { runKubelet } = await import("./run.ts");
-    const running = runKubelet(loaded.config, host, stop.signal);
-    keepSmall(stop.signal);
-    return await running;
+    return await runKubelet(loaded.config, host, stop.signal);
   } catch (error) {
     if (stop.signal.aborted) return 0;
     process.stderr.write(explain(error));
     return 1;
   }
-}
-
-/** Loaded behind the node's own code, which the start waits for. */
-function keepSmall(signal: AbortSignal): void {
-  const tidy = async () => (await import("./tidy-heap.ts")).tidyHeap(signal);
-  // Ends with the signal; without it the kubelet is larger and nothing else.
-  tidy().catch(() => {});
 }
 
 /** What a person reads when the kubelet does not run: a stack only for a bug. */

@@ -149,6 +149,7 @@ export async function runNode(
   const startFacts = { cgroupVersion: host.cgroupVersion, resolvConf, resolvConfText, clusterDomain };
   for (const event of startEvents(startFacts)) core.events.record(event);
   void keepCompiled(clock, signal);
+  void keepSmall(signal);
   return await Promise.race([core.run(), portFailed]);
 }
 
@@ -156,6 +157,12 @@ export async function runNode(
 async function keepCompiled(clock: Clock, signal: AbortSignal): Promise<void> {
   await clock.sleep(KEEP_COMPILED_AFTER, signal).catch(() => {});
   if (!signal.aborted) flushCompileCache();
+}
+
+/** Loaded when the start is over. Ends with the signal; without it the kubelet is larger and nothing else. */
+async function keepSmall(signal: AbortSignal): Promise<void> {
+  const { tidyHeap } = await import("./tidy-heap.ts");
+  await tidyHeap(signal).catch(() => {});
 }
 
 async function textOf(files: Files, path: string): Promise<string> {
