@@ -161,6 +161,11 @@ const cases: readonly Case[] = [
     seen: snapshot([s0], seenOf(web, "created")),
     steps: ["stop web 7000", "remove web-0", "start web 1"],
   },
+  {
+    name: "keeps one that runs beside a newer one that was only created, which goes",
+    seen: snapshot([s0], seenOf(web, "created", { attempt: 1 }), seenOf(web, "running")),
+    steps: ["remove web-1"],
+  },
   { name: "stops one in unknown state first", seen: snapshot([s0], seenOf(web, "unknown")), steps: ["stop web 7000"] },
   {
     name: "stops one whose image changed",
@@ -320,6 +325,12 @@ const cases: readonly Case[] = [
       seenOf(web, "exited"),
     ),
     steps: ["remove web-0"],
+  },
+  {
+    name: "removes all but the newest sandbox that did not come up before it tries again",
+    seen: snapshot([sandbox("s2", "not-ready", 2), sandbox("s1", "not-ready", 1), sandbox("s0", "not-ready")]),
+    input: { stopped: new Set(["s2", "s1", "s0"]) },
+    steps: ["remove-sandbox s1", "remove-sandbox s0", "sandbox 3 again"],
   },
   {
     name: "removes an empty old sandbox",

@@ -158,6 +158,8 @@ function planSandbox(input: PlanInput, pod: Pod, need: Extract<SandboxNeed, { ne
       ...[...first, ...(init.length > 0 ? containersOf(pod) : [])].flatMap((container) => fetch(input, container)),
       ...(input.prepared ? [] : [{ kind: "prepare" as const }]),
       ...old.map(({ id, name }) => ({ kind: "remove-container" as const, id, name })),
+      // Where no sandbox comes up, each try may leave another dead one.
+      ...surplus(seen).filter(({ kind }) => kind === "remove-sandbox"),
       { kind: "run-sandbox", attempt: need.attempt, replaces: (seen?.sandboxes.length ?? 0) > 0 },
     ],
   };
@@ -170,8 +172,8 @@ function fetch(input: PlanInput, container: Container): readonly Step[] {
 }
 
 function attemptOf(input: PlanInput, container: Container): number {
-  const newest = newestOf(input.seen, container.name);
-  return newest ? newest.attempt + 1 : input.firstAttempt(container);
+  const last = input.seen?.containers.find(({ name }) => name === container.name);
+  return last ? last.attempt + 1 : input.firstAttempt(container);
 }
 
 function planContainers(input: PlanInput, pod: Pod, sandboxId: string): Plan {

@@ -81,8 +81,8 @@ export async function workPod(mailbox: Mailbox, deps: WorkerDeps, signal: AbortS
       await mailbox.rest(deps.clock, plan.wakeAt, signal);
       continue;
     }
-    await pace.beforeRepeating(plan.steps, signal);
-    const outcome = await run(plan.steps, mailbox, memory, deps, signal);
+    if ((await pace.beforeRepeating(plan.steps, mailbox, signal)) === "stop") continue;
+    const outcome = await run(plan.steps, mailbox, memory, pace, deps, signal);
     stale = plan.steps.find(isLoud);
     cleaned = outcome === "finished";
     if (outcome === "finished") continue;
@@ -136,6 +136,7 @@ async function run(
   steps: readonly Step[],
   mailbox: Mailbox,
   memory: Memory,
+  pace: Pace,
   deps: WorkerDeps,
   signal: AbortSignal,
 ): Promise<"done" | "finished" | Millis> {
@@ -147,10 +148,12 @@ async function run(
       current = step;
       deps.log.debug(4, "Step", { uid, step: step.kind, ...("id" in step ? { id: step.id } : {}) });
       await deps.execute(step, mailbox, memory, signal);
+      pace.succeeded(step);
       if (step.kind === "finish") return "finished";
     }
     return "done";
   } catch (error) {
+    if (current) pace.failed(current);
     return patienceWith(error, uid, pod, current, deps, signal);
   }
 }
@@ -219,22 +222,48 @@ const onlyFetches = (steps: readonly Step[]): boolean => steps.every(({ kind }) 
 const earliest = (a: Instant | undefined, b: Instant | undefined): Instant | undefined =>
   a === undefined || b === undefined ? (a ?? b) : a < b ? a : b;
 
-/** Slows a plan down that repeats itself though each step succeeds: the runtime says yes and does nothing. */
+/**
+ * Slows a plan down that repeats itself though each step succeeds: the runtime says yes and does nothing. And one whose step keeps failing: what a failed
+ * try leaves in the runtime rings, which ends the rest after it, and may make other steps come in between.
+ */
 class Pace {
   readonly #clock: Clock;
   #last = "";
   #repeats = 0;
+  /** Failures since the last success. */
+  readonly #failures = new Map<Step["kind"], number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  async beforeRepeating(steps: readonly Step[], signal: AbortSignal): Promise<void> {
+  /** "stop" when the pod is to stop meanwhile. */
+  async beforeRepeating(steps: readonly Step[], mailbox: Mailbox, signal: AbortSignal): Promise<"go" | "stop"> {
     const key = steps
       .map((step) => `${step.kind} ${"id" in step ? step.id : ""} ${"attempt" in step ? step.attempt : ""}`)
       .join();
     this.#repeats = key === this.#last ? this.#repeats + 1 : 0;
     this.#last = key;
-    if (this.#repeats > 2) await this.#clock.sleep(millis(Math.min(100 * 2 ** (this.#repeats - 3), 5_000)), signal);
+    const tries = Math.max(this.#repeats, ...steps.map(({ kind }) => this.#failures.get(kind) ?? 0));
+    if (tries <= 2) return "go";
+    const { stopping } = mailbox;
+    const either = mailbox.intent.goal === "run" ? AbortSignal.any([signal, stopping]) : signal;
+    try {
+      await this.#clock.sleep(millis(Math.min(100 * 2 ** (tries - 3), 5_000)), either);
+      return "go";
+    } catch (error) {
+      signal.throwIfAborted();
+      if (stopping.aborted) return "stop";
+      throw error;
+    }
+  }
+
+  failed({ kind }: Step): void {
+    // A container has a hold of its own, which must not slow its neighbours down.
+    if (kind !== "start-container") this.#failures.set(kind, (this.#failures.get(kind) ?? 0) + 1);
+  }
+
+  succeeded({ kind }: Step): void {
+    this.#failures.delete(kind);
   }
 }

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { backoffCurve } from "../base/backoff.ts";
+import { KubeletError } from "../base/fault.ts";
+import { silentLog } from "../base/log.ts";
+import { millis, seconds } from "../base/units.ts";
+import type { Pod } from "../model/kubernetes.ts";
+import { VirtualTime } from "../sim/virtual-time.ts";
+import { Mailbox } from "./mailbox.ts";
+import type { Plan, Step } from "./plan.ts";
+import { workPod } from "./worker.ts";
+
+const POD: Pod = { metadata: { name: "p", namespace: "default", uid: "u" }, spec: { containers: [] } };
+const AT_REST = { wakeAt: undefined, waiting: new Map(), ended: false, sandboxReason: undefined };
+
+interface Done {
+  readonly kind: Step["kind"];
+  readonly at: number;
+}
+
+/** A worker whose steps do as `execute` says, rung after each: what a failed try leaves behind is an event. */
+function working(planned: (done: readonly Done[], mailbox: Mailbox) => readonly Step[], execute: (step: Step) => void) {
+  const time = new VirtualTime();
+  const life = new AbortController();
+  const mailbox = new Mailbox({ goal: "run", uid: "u", pod: POD });
+  const done: Done[] = [];
+  const work = workPod(
+    mailbox,
+    {
+      clock: time.clock(life.signal),
+      random: { fraction: () => 0, hex: () => "" },
+      log: silentLog,
+      crashBackoff: backoffCurve(seconds(10), seconds(300), seconds(600)),
+      see: () => undefined,
+      isHidden: () => false,
+      image: () => undefined,
+      plan: (): Plan => ({ ...AT_REST, steps: planned(done, mailbox) }),
+      execute: async (step) => {
+        done.push({ kind: step.kind, at: time.now() });
+        mailbox.ring();
+        execute(step);
+      },
+      refresh: async () => mailbox.ring(),
+      report: () => {},
+      complain: () => millis(10_000),
+    },
+    life.signal,
+  );
+  work.catch(() => {});
+  return { time, mailbox, done };
+}
+
+const RUN: Step = { kind: "run-sandbox", attempt: 0, replaces: false };
+function failSandbox({ kind }: Step): void {
+  if (kind === "run-sandbox")
+    throw new KubeletError("Cannot run sandbox", { code: "runtime-timeout", call: "RunPodSandbox" });
+}
+
+test("workPod() slows down a sandbox that never comes up, though each try leaves one to stop", async () => {
+  let attempt = 0;
+  const planned = (done: readonly Done[]): readonly Step[] =>
+    done.at(-1)?.kind === "run-sandbox"
+      ? [{ kind: "stop-sandbox", id: `s${attempt}` }]
+      : [{ ...RUN, attempt: attempt++ }];
+  const { time, done } = working(planned, failSandbox);
+  await time.runUntil(60_000, () => {});
+  const tries = done.filter(({ kind }) => kind === "run-sandbox").map(({ at }) => at);
+  assert.deepEqual(tries.slice(0, 6), [0, 0, 0, 100, 300, 700]);
+  assert.ok(tries.length < 20, `${tries.length} tries in a minute`);
+});
+
+test("workPod() does not let a pod that is to stop wait for its next try", async () => {
+  const planned = (_: readonly Done[], { intent }: Mailbox): readonly Step[] =>
+    intent.goal === "stop" ? [{ kind: "stop-sandbox", id: "s" }] : [RUN];
+  const { time, mailbox, done } = working(planned, failSandbox);
+  await time.runUntil(20_000, () => {});
+  const last = done.at(-1)?.at ?? 0;
+  time.at(1, () => mailbox.offer({ goal: "stop", uid: "u", pod: POD, grace: millis(0) }));
+  await time.runUntil(20_002, () => {});
+  assert.ok(last < 20_000);
+  assert.deepEqual(done.at(-1), { kind: "stop-sandbox", at: 20_001 });
+});
