@@ -170,7 +170,7 @@ export const RESOURCES = {
     {},
     {
       flag: "system-reserved",
-      effect: "not-yet",
+      effect: "yes",
       help: "Resources kept for the host",
       rule: "quantities of cpu, memory, ephemeral-storage, pid",
     },
@@ -180,7 +180,7 @@ export const RESOURCES = {
     {},
     {
       flag: "kube-reserved",
-      effect: "not-yet",
+      effect: "yes",
       help: "Resources kept for Kubernetes' own processes",
       rule: "quantities of cpu, memory, ephemeral-storage, pid",
     },
@@ -263,17 +263,17 @@ export const RESOURCES = {
     },
   ),
   memoryThrottlingFactor: optional(float, {
-    effect: "not-yet",
+    effect: "yes",
     help: "Share of the memory limit at which a container is slowed down; no value: never",
     rule: "above 0, at most 1",
   }),
   memoryReservationPolicy: option(text, "None", {
-    effect: "not-yet",
+    effect: "yes",
     help: "How memory requests are protected",
     ...oneOf("None", "TieredReservation"),
   }),
   "memorySwap.swapBehavior": option(text, "", {
-    effect: "not-yet",
+    effect: "yes",
     help: "Swap of pods; empty means NoSwap",
     rule: "NoSwap, LimitedSwap or empty; LimitedSwap needs cgroup v2",
     check: oneOf("", "NoSwap", "LimitedSwap").check,
@@ -284,7 +284,7 @@ export const RESOURCES = {
     help: "Refuse to start on a host with swap",
   }),
   singleProcessOOMKill: optional(bool, {
-    effect: "not-yet",
+    effect: "yes",
     help: "Kill one process of a container that is out of memory, not all",
     rule: "on cgroup v1 true or no value",
   }),

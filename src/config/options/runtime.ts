@@ -50,14 +50,14 @@ export const IMAGES = {
   }),
   registryPullQPS: option(int32, 5, {
     flag: "registry-qps",
-    effect: "not-yet",
+    effect: "yes",
     unit: "per second",
     help: "Image pulls, 0 for no limit",
     ...atLeast(0),
   }),
   registryBurst: option(int32, 10, {
     flag: "registry-burst",
-    effect: "not-yet",
+    effect: "yes",
     zero: "unset",
     help: "Image pulls in a burst",
     ...atLeast(0),
@@ -116,7 +116,7 @@ export const PODS = {
   }),
   podsPerCore: option(int32, 0, {
     flag: "pods-per-core",
-    effect: "not-yet",
+    effect: "yes",
     help: "Pods for each core, within maxPods; 0 for no such limit",
     ...atLeast(0),
   }),
@@ -177,7 +177,7 @@ export const PODS = {
   }),
   allowedUnsafeSysctls: option(texts, [], {
     flag: "allowed-unsafe-sysctls",
-    effect: "not-yet",
+    effect: "yes",
     help: "Sysctls that pods may set beside the safe ones; a name may end in *",
   }),
   defaultPodSysctls: option(

@@ -39,20 +39,20 @@ export const SERVER = {
   }),
   tlsCipherSuites: option(texts, [], {
     flag: "tls-cipher-suites",
-    effect: "not-yet",
+    effect: "yes",
     help: "Cipher suites up to TLS 1.2, by their Go names; empty: the runtime's choice",
     rule: "names that Go knows",
     check: ciphersProblem,
   }),
   tlsCurvePreferences: option(int32s, [], {
-    effect: "not-yet",
+    effect: "yes",
     help: "Key exchange groups, by their numbers in the TLS registry; the order means nothing",
     rule: "1 to 65535, known to Go, no duplicates",
     check: curvesProblem,
   }),
   tlsMinVersion: option(text, "", {
     flag: "tls-min-version",
-    effect: "not-yet",
+    effect: "yes",
     help: "Lowest TLS version; empty means VersionTLS12",
     ...oneOf("", "VersionTLS10", "VersionTLS11", "VersionTLS12", "VersionTLS13"),
   }),
