@@ -277,3 +277,13 @@ test("links between documents lead to files that exist", () => {
   );
   assert.deepEqual(broken, []);
 });
+
+test("docs/differences.md names every field of a pod that is refused or does nothing", () => {
+  const text = read("docs/differences.md");
+  const fields = [...read("src/containers/no-effect.ts").matchAll(/field: "([^"]+)"/g)].map(([, field = ""]) => field);
+  assert.ok(fields.length > 10);
+  assert.deepEqual(
+    fields.filter((field) => !text.includes(`\`${field}`)),
+    [],
+  );
+});
