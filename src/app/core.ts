@@ -18,7 +18,7 @@ import {
 } from "../lifecycle/index.ts";
 import type { Container, Pod } from "../model/kubernetes.ts";
 import { ANNOTATION_CONFIG_SOURCE, ANNOTATION_POD_GRACE } from "../model/names.ts";
-import { uidOf } from "../model/pod.ts";
+import { fullNameOf, uidOf } from "../model/pod.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import { podSubject } from "../model/subject.ts";
 import { type CountedEvent, EventLog, type TimelineEntry } from "../node/index.ts";
@@ -185,6 +185,10 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
       },
       onBug: bug.reject,
       orphanGrace: (uid) => graceFromAnnotations(see(uid)),
+      orphanName: (uid) => {
+        const seen = see(uid);
+        return seen && fullNameOf({ metadata: { name: seen.name, namespace: seen.namespace } });
+      },
     },
     signal,
   );

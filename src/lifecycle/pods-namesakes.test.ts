@@ -23,6 +23,7 @@ test("Pods cleans up a pod that only ever waited for its namesake, without distu
       onGone: () => {},
       onBug: assert.ifError,
       orphanGrace: () => undefined,
+      orphanName: () => undefined,
     },
     new AbortController().signal,
   );

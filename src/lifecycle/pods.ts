@@ -19,6 +19,8 @@ export interface PodsDeps {
   readonly onBug: (error: unknown) => void;
   /** Grace in milliseconds that a runtime-only pod's containers ask for in their annotations. */
   readonly orphanGrace: (uid: string) => number | undefined;
+  /** Full name of a runtime-only pod, where the runtime tells it: nobody may take it before that pod is gone. */
+  readonly orphanName: (uid: string) => string | undefined;
 }
 
 interface Entry {
@@ -73,7 +75,7 @@ export class Pods {
       const grace = this.#deps.orphanGrace(uid);
       this.#start(
         uid,
-        undefined,
+        this.#deps.orphanName(uid),
         new Mailbox({ goal: "stop", uid, pod: undefined, grace: grace === undefined ? ORPHAN_GRACE : millis(grace) }),
       );
     }

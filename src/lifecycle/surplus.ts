@@ -1,5 +1,6 @@
 import type { PodSnapshot } from "../model/runtime.ts";
 import type { Step } from "./plan.ts";
+import { newestOf } from "./seen.ts";
 
 /**
  * Dead instances that nobody needs any more: beyond the newest dead one of each container name (kept for its logs and last state),
@@ -8,8 +9,9 @@ import type { Step } from "./plan.ts";
 export function surplus(seen: PodSnapshot | undefined): readonly Step[] {
   if (!seen) return [];
   const kept = new Set<string>();
-  const containers = seen.containers.filter(({ name, state }) => {
+  const containers = seen.containers.filter(({ id, name, state }) => {
     if (state === "running" || state === "unknown") return false;
+    if (state === "created" && newestOf(seen, name)?.id !== id) return true;
     if (kept.has(name)) return true;
     kept.add(name);
     return false;

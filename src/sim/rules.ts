@@ -55,6 +55,8 @@ export function rulesFor(world: World, wishes: Wishes): Judge {
       const { uid, config, sandboxId } = container;
       const pod = wishes.known.get(uid);
       if (container.state !== "running" || !pod) return;
+      // Nobody knew that it had started: its removal may have been on the way.
+      if (!container.startTold && world.time.now() - container.beganAt < 1_000) return;
       const due = Math.max(2_000, gracePeriodOf(pod));
       const sidecar = initContainersOf(pod).some((spec) => spec.name === config.name && isSidecar(spec));
       if (graceMs > due || (graceMs < due && !sidecar)) {

@@ -26,6 +26,7 @@ export interface SimContainer {
   stopping: { readonly at: number; readonly grace: number } | undefined;
   /** When whoever made it asked for it, when it ended, and when anyone was first told of that: virtual ms. */
   readonly askedAt: number;
+  beganAt: number;
   endedAt: number | undefined;
   toldEndAt: number | undefined;
   /** The runtime crashed and does not know whether it lives: it says "unknown" until it was stopped. */
@@ -188,6 +189,7 @@ export class World {
       reason: "",
       stopping: undefined,
       askedAt,
+      beganAt: 0,
       endedAt: undefined,
       toldEndAt: undefined,
       forgotten: false,
@@ -206,6 +208,7 @@ export class World {
   startContainer(container: SimContainer): void {
     this.starts++;
     container.state = "running";
+    container.beganAt = this.time.now();
     container.startedAt = this.time.wall();
     const alive = [...this.containersOf(container.uid)].filter(
       (other) => other.config.name === container.config.name && other.state === "running",
