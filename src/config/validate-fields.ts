@@ -1,7 +1,7 @@
 import type { Problem } from "../base/fault.ts";
 import { seconds } from "../base/units.ts";
+import type { Judged } from "./judged.ts";
 import { isLabelValue, isQualifiedName } from "./syntax.ts";
-import type { Judged } from "./validate.ts";
 
 /** Makes problems out of conditions: the list of those that hold. */
 export function problemsOf(

@@ -1,8 +1,8 @@
 import type { Problem } from "../base/fault.ts";
 import { parseQuantity, QUANTITY_SYNTAX } from "../model/quantity.ts";
 import { isMemoryResource } from "./codecs-record.ts";
+import type { Judged } from "./judged.ts";
 import { isCpuList } from "./syntax.ts";
-import type { Judged } from "./validate.ts";
 import { problemsOf } from "./validate-fields.ts";
 
 /** Rules of cgroups, reserved resources, memory and CPUs. */

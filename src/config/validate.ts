@@ -1,18 +1,11 @@
 import type { Problem } from "../base/fault.ts";
-import type { HostFacts } from "./facts.ts";
 import { type JsonObject, valueAt } from "./json.ts";
+import type { Judged } from "./judged.ts";
 import type { OptionTable } from "./option.ts";
-import { FIELDS, FLAG_OPTIONS, type KubeletConfiguration } from "./table.ts";
+import { FIELDS, FLAG_OPTIONS } from "./table.ts";
 import { evictionProblems } from "./validate-eviction.ts";
 import { loggingProblems, periodProblems, podProblems } from "./validate-fields.ts";
 import { resourceProblems } from "./validate-resources.ts";
-
-/** What the cross-field rules look at. */
-export interface Judged {
-  readonly kubelet: KubeletConfiguration;
-  readonly gatesOn: ReadonlySet<string>;
-  readonly facts: HostFacts;
-}
 
 /** Everything wrong with a whole configuration: each option's own rule, then the rules between options. */
 export function validate(doc: JsonObject, flags: JsonObject, judged: Judged): readonly Problem[] {

@@ -1,16 +1,23 @@
 import { messageOf } from "../base/fault.ts";
+import type { Log } from "../base/log.ts";
 import { seconds } from "../base/units.ts";
-import type { HttpHandler, HttpListener, TcpAddress } from "../ports/http-server.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { HttpHandler, HttpListener, HttpServers, TcpAddress } from "../ports/http-server.ts";
 import { oneHealthReply } from "./health.ts";
-import type { ServerDeps } from "./open.ts";
 import { text } from "./reply.ts";
 
 const RETRY = seconds(5);
 
+export interface HealthPortDeps {
+  readonly http: HttpServers;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
 /** Opens `healthzPort`, as often as it takes: while another holds it, the node works without. @throws `signal.reason` */
 export async function openHealthPort(
   at: TcpAddress,
-  { http, clock, log }: Pick<ServerDeps, "http" | "clock" | "log">,
+  { http, clock, log }: HealthPortDeps,
   signal: AbortSignal,
 ): Promise<HttpListener> {
   for (;;) {
