@@ -1,10 +1,12 @@
 import { isFault, KubeletError, messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
 import { type Instant, millis } from "../base/units.ts";
-import type { ContainerSummary, PodSnapshot, RuntimeEvent, SandboxSummary } from "../model/runtime.ts";
+import type { PodSnapshot, RuntimeEvent } from "../model/runtime.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Runtime } from "../ports/runtime.ts";
+import { groupByPod, type Listing } from "./listing.ts";
 import { differs, readPod } from "./read-pod.ts";
+import { Readings } from "./readings.ts";
 
 const SWEEP_SPAN = millis(5 * 60_000);
 const RETRY_SPAN = millis(1_000);
@@ -24,11 +26,6 @@ export interface ObserverDeps {
   readonly onListed?: (took: number) => void;
 }
 
-interface Listing {
-  readonly sandboxes: SandboxSummary[];
-  readonly containers: ContainerSummary[];
-}
-
 /**
  * The only writer of what is seen of the runtime: one snapshot per pod UID.
  *
@@ -42,8 +39,7 @@ export class Observer {
   readonly #snapshots = new Map<string, PodSnapshot>();
   /** Container or sandbox id -> pod UID. */
   readonly #owners = new Map<string, string>();
-  /** Pods that are being read: the last reading asked for, and the one that has not begun yet. */
-  readonly #queues = new Map<string, { tail: Promise<void> | undefined; next: Promise<void> | undefined }>();
+  readonly #readings = new Readings();
   /** Pod UID -> ids whose status must be read again though nothing of it seems to have changed. */
   readonly #afresh = new Map<string, Set<string>>();
   /** Pods that are there but could not be read; each is tried again until it can. */
@@ -89,7 +85,7 @@ export class Observer {
     return {
       snapshots: this.#snapshots.size,
       owners: this.#owners.size,
-      readings: this.#queues.size,
+      readings: this.#readings.size,
       afresh: this.#afresh.size,
     };
   }
@@ -101,40 +97,7 @@ export class Observer {
 
   /** Reads one pod. The answer was read after this call began; calls that come while one waits share it. */
   refresh(uid: string, signal: AbortSignal): Promise<void> {
-    const queue = this.#queues.get(uid);
-    return queue?.next ?? this.#enqueue(uid, () => this.#read(uid, signal));
-  }
-
-  /** One reading of a pod at a time: an older answer never replaces a newer one. */
-  #enqueue(uid: string, read: () => Promise<void>): Promise<void> {
-    const queue = this.#queues.get(uid) ?? { tail: undefined, next: undefined };
-    this.#queues.set(uid, queue);
-    const turn = this.#afterwards(uid, queue, queue.tail, read);
-    if (queue.tail) queue.next = turn;
-    queue.tail = turn;
-    return turn;
-  }
-
-  async #afterwards(
-    uid: string,
-    queue: { tail: Promise<void> | undefined; next: Promise<void> | undefined },
-    before: Promise<void> | undefined,
-    read: () => Promise<void>,
-  ): Promise<void> {
-    if (before) {
-      await before.catch(() => {});
-      // From here on the answer may miss what happens next: who comes now gets the one after it.
-      queue.next = undefined;
-    }
-    try {
-      await read();
-    } finally {
-      if (queue.next === undefined) this.#queues.delete(uid);
-    }
-  }
-
-  async #read(uid: string, signal: AbortSignal): Promise<void> {
-    await this.#take(uid, await this.#list(uid, signal), signal);
+    return this.#readings.share(uid, async () => this.#take(uid, await this.#list(uid, signal), signal));
   }
 
   async #list(uid: string | undefined, signal: AbortSignal): Promise<Listing> {
@@ -146,7 +109,7 @@ export class Observer {
     ]);
     this.#askedAt = undefined;
     this.#answeredAt = clock.monotonic();
-    return { sandboxes: [...sandboxes], containers: [...containers] };
+    return { sandboxes, containers };
   }
 
   async #take(uid: string, listing: Listing, signal: AbortSignal): Promise<void> {
@@ -280,16 +243,15 @@ export class Observer {
    */
   async listAll(signal: AbortSignal): Promise<number> {
     const begun = this.#deps.clock.monotonic();
-    const { sandboxes, containers } = await this.#list(undefined, signal);
-    const listings = group(sandboxes, containers);
+    const listings = groupByPod(await this.#list(undefined, signal));
     const gone = this.uids().filter((uid) => !listings.has(uid));
     const changed = [...listings].filter(([uid, listing]) => differs(listing, this.#snapshots.get(uid)));
     // At the start the list itself is what is known; later a pod is listed anew, for this list may be older than its snapshot.
-    const first = this.#snapshots.size === 0 && this.#queues.size === 0;
+    const first = this.#snapshots.size === 0 && this.#readings.size === 0;
     const readings: readonly (readonly [uid: string, reading: Promise<void>])[] = [
       ...changed.map(([uid, listing]) => {
         const take = () => this.#take(uid, listing, signal);
-        return [uid, first ? this.#enqueue(uid, take) : this.refresh(uid, signal)] as const;
+        return [uid, first ? this.#readings.add(uid, take) : this.refresh(uid, signal)] as const;
       }),
       ...gone.map((uid) => [uid, this.refresh(uid, signal)] as const),
     ];
@@ -310,21 +272,4 @@ export class Observer {
     if (signal.aborted) return;
     this.#deps.log.warn(message, { err: messageOf(error), ...fields });
   }
-}
-
-function group(sandboxes: readonly SandboxSummary[], containers: readonly ContainerSummary[]): Map<string, Listing> {
-  const listings = new Map<string, Listing>();
-  const of = (uid: string): Listing => {
-    const known = listings.get(uid);
-    if (known) return known;
-    const made: Listing = { sandboxes: [], containers: [] };
-    listings.set(uid, made);
-    return made;
-  };
-  for (const sandbox of sandboxes) of(sandbox.metadata.uid).sandboxes.push(sandbox);
-  for (const container of containers) {
-    const uid = container.labels["io.kubernetes.pod.uid"];
-    if (uid) of(uid).containers.push(container);
-  }
-  return listings;
 }

@@ -7,6 +7,7 @@ import type {
   SandboxSummary,
 } from "../model/runtime.ts";
 import type { Runtime } from "../ports/runtime.ts";
+import type { Listing } from "./listing.ts";
 
 export type SeenContainer = PodSnapshot["containers"][number];
 export type StatusReader = Pick<Runtime, "sandboxStatus" | "containerStatus">;
@@ -16,7 +17,7 @@ export type StatusReader = Pick<Runtime, "sandboxStatus" | "containerStatus">;
  * and is taken over, unless `afresh` names it (an OOM may be told late). Something that vanished between list and status is left out.
  */
 export async function readPod(
-  listing: { readonly sandboxes: readonly SandboxSummary[]; readonly containers: readonly ContainerSummary[] },
+  listing: Listing,
   previous: PodSnapshot | undefined,
   afresh: ReadonlySet<string>,
   runtime: StatusReader,
@@ -72,10 +73,7 @@ async function orGone<T>(status: Promise<T>): Promise<T | undefined> {
 const isThere = <T>(value: T | undefined): value is T => value !== undefined;
 
 /** Whether a listing tells something that the snapshot does not show. */
-export function differs(
-  listing: { readonly sandboxes: readonly SandboxSummary[]; readonly containers: readonly ContainerSummary[] },
-  seen: PodSnapshot | undefined,
-): boolean {
+export function differs(listing: Listing, seen: PodSnapshot | undefined): boolean {
   const states = (items: readonly (SandboxSummary | ContainerSummary | ContainerStatus)[]) =>
     items
       .map(({ id, state }) => `${id} ${state}`)
