@@ -41,10 +41,14 @@ const ROWS: Readonly<Record<RowName, (contenders: Contenders) => Promise<readonl
 };
 
 /** Where upstream's kubelet puts things whatever its root directory. */
-const GO_FOLDERS = ["/var/lib/kubelet", "/var/log/containers", "/var/log/pods"];
+const GO_FOLDERS = ["/var/lib/kubelet", "/var/lib/kubelet/device-plugins", "/var/log/containers", "/var/log/pods"];
 
-/** Runs what the options ask for; `onRow` hears of each row as it ends. Nothing stays on the machine, also when a row fails. */
-export async function runBench(options: Options, onRow: (measured: readonly Measured[]) => void): Promise<void> {
+/** Runs what the options ask for; `onRow` hears of each row as it ends. Nothing stays on the machine, also when a row fails or the signal aborts. */
+export async function runBench(
+  options: Options,
+  onRow: (measured: readonly Measured[]) => void,
+  signal: AbortSignal,
+): Promise<void> {
   const goProgram = options.goKubelet === BUILD ? await builtGoKubelet() : options.goKubelet;
   const before = GO_FOLDERS.filter((folder) => existsSync(folder));
   await using scratch = new Scratch("bench");
@@ -75,7 +79,7 @@ export async function runBench(options: Options, onRow: (measured: readonly Meas
     }),
   );
   for (const name of options.rows) {
-    const measured = await ROWS[name](contenders);
+    const measured = await orAborted(ROWS[name](contenders), signal);
     progress("");
     onRow(measured);
   }
@@ -93,6 +97,19 @@ async function buildOwn(folder: string): Promise<string> {
   if (own === text) throw new Error(`the launcher ${launcher} does not start Node as expected:\n${text}`);
   writeFileSync(launcher, own);
   return launcher;
+}
+
+/** A row that is broken off goes on by itself until what it measures is taken away from under it. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }
 
 async function builtGoKubelet(): Promise<string> {

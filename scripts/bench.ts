@@ -31,11 +31,15 @@ async function main(argv: readonly string[]): Promise<number> {
       writeFileSync(options.json, `${JSON.stringify({ facts, options, results }, undefined, 2)}\n`);
   };
   try {
-    await runBench(options, (measured) => {
-      results.push(...measured);
-      console.log(`\n${table(measured)}`);
-      write();
-    });
+    await runBench(
+      options,
+      (measured) => {
+        results.push(...measured);
+        console.log(`\n${table(measured)}`);
+        write();
+      },
+      stopSignal(),
+    );
     const command = `npm run bench -- ${argv.filter((arg) => arg !== "--readme").join(" ")}`;
     if (options.readme) writeSection(join(root, "README.md"), markdown(results, facts, options.containerd, command));
   } catch (error) {
@@ -46,6 +50,18 @@ async function main(argv: readonly string[]): Promise<number> {
     write();
   }
   return 0;
+}
+
+/** Aborts at ^C or SIGTERM: containers would go on without us, so everything is cleared away first. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  const onSignal = (name: NodeJS.Signals) => {
+    // What a row still waits for fails now, one after the other.
+    process.on("unhandledRejection", () => {});
+    stop.abort(new Error(`stopped by ${name}; cleared away what was started`));
+  };
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, onSignal);
+  return stop.signal;
 }
 
 process.exitCode = await main(process.argv.slice(2));
