@@ -5,7 +5,7 @@ import type { Pod } from "../model/kubernetes.ts";
 import { podSubject, podText } from "../model/subject.ts";
 import type { Events } from "../ports/events.ts";
 import type { Random } from "../ports/random.ts";
-import type { Step } from "./plan.ts";
+import type { Step } from "./step.ts";
 
 export interface ComplainDeps {
   readonly events: Events;

@@ -6,9 +6,9 @@ import type { Runtime } from "../ports/runtime.ts";
 import { type FinishDeps, finishPod, removeContainer, removeSandbox } from "./finish.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { Memory } from "./memory.ts";
-import type { Step } from "./plan.ts";
 import { type PrepareDeps, prepare } from "./prepare.ts";
 import { type StartDeps, startContainer } from "./start.ts";
+import type { Step } from "./step.ts";
 import { stopContainers } from "./stop.ts";
 
 export type ExecuteDeps = PrepareDeps &

@@ -4,7 +4,7 @@ import { after, type Instant, millis } from "../base/units.ts";
 import type { Container } from "../model/kubernetes.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Hold, Waiting } from "./plan.ts";
+import type { Hold, Waiting } from "./step.ts";
 
 /**
  * What one worker remembers of its pod beside what can be seen: all of it may be lost at any time (kill -9), the pod then only

@@ -5,8 +5,8 @@ import { ANNOTATION_CONTAINER_HASH } from "../model/names.ts";
 import { containersOf, gracePeriodOf, initContainersOf, isSidecar } from "../model/pod.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import { hasSucceeded } from "./ended.ts";
-import type { Stop } from "./plan.ts";
 import { newestOf, type SeenContainer } from "./seen.ts";
+import type { Stop } from "./step.ts";
 
 /** A container that is to run; `finishedAt` (ms since the epoch) is that of the instance it replaces. */
 export interface Start {

@@ -3,9 +3,9 @@ import type { Container, Pod } from "../model/kubernetes.ts";
 import { containersOf } from "../model/pod.ts";
 import { mayRestart } from "../model/restart.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
-import type { Stop } from "./plan.ts";
 import { hasChanged, type Start, stop } from "./plan-init.ts";
 import { newestOf, type SeenContainer } from "./seen.ts";
+import type { Stop } from "./step.ts";
 
 /** Regular containers, independent of each other. */
 export function planMain(

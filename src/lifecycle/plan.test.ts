@@ -7,8 +7,9 @@ import type { Container, Pod, PodSpec } from "../model/kubernetes.ts";
 import { ANNOTATION_CONTAINER_HASH } from "../model/names.ts";
 import type { PodSnapshot, SandboxStatus } from "../model/runtime.ts";
 import type { PodIntent } from "./intent.ts";
-import { type Hold, type Plan, type PlanInput, planPod, type Step } from "./plan.ts";
+import { type Plan, type PlanInput, planPod } from "./plan.ts";
 import type { SeenContainer } from "./seen.ts";
+import type { Hold, Step } from "./step.ts";
 
 const web: Container = { name: "web", image: "i" };
 const log: Container = { name: "log", image: "i" };

@@ -13,7 +13,7 @@ import type { Files } from "../ports/files.ts";
 import type { Random } from "../ports/random.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import type { Memory } from "./memory.ts";
-import type { Step } from "./plan.ts";
+import type { Step } from "./step.ts";
 
 type ReadyImage = Extract<ImageState, { kind: "ready" }>;
 

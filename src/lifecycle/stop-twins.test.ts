@@ -6,7 +6,7 @@ import { seconds } from "../base/units.ts";
 import type { ContainerStatus } from "../model/runtime.ts";
 import { VirtualTime } from "../sim/virtual-time.ts";
 import { Memory } from "./memory.ts";
-import type { Stop } from "./plan.ts";
+import type { Stop } from "./step.ts";
 import { stopContainers } from "./stop.ts";
 
 const life = new AbortController().signal;

@@ -5,7 +5,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Events } from "../ports/events.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import type { Memory } from "./memory.ts";
-import type { Stop } from "./plan.ts";
+import type { Stop } from "./step.ts";
 
 /** StopContainer never gets less: a process needs a moment to act on its signal. */
 const LEAST_GRACE = millis(2_000);

@@ -1,9 +1,9 @@
 import type { PodSnapshot } from "../model/runtime.ts";
-import type { Step } from "./plan.ts";
 import { newestOf } from "./seen.ts";
+import type { Step } from "./step.ts";
 
 /**
- * Dead instances that nobody needs any more: beyond the newest dead one of each container name (kept for its logs and last state),
+ * Dead instances that nobody needs any more: beyond the newest dead one of each container name (kept for its logs, last state and restart count),
  * and sandboxes that are not ready, hold nothing and are not the newest.
  */
 export function surplus(seen: PodSnapshot | undefined): readonly Step[] {
@@ -11,7 +11,8 @@ export function surplus(seen: PodSnapshot | undefined): readonly Step[] {
   const kept = new Set<string>();
   const containers = seen.containers.filter(({ id, name, state }) => {
     if (state === "running" || state === "unknown") return false;
-    if (state === "created" && newestOf(seen, name)?.id !== id) return true;
+    // The newest has not run and may have to go itself: the one before it stays the record of the last run, and of how many there were.
+    if (state === "created") return newestOf(seen, name)?.id !== id;
     if (kept.has(name)) return true;
     kept.add(name);
     return false;

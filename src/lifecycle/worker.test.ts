@@ -7,7 +7,8 @@ import { millis, seconds } from "../base/units.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { VirtualTime } from "../sim/virtual-time.ts";
 import { Mailbox } from "./mailbox.ts";
-import type { Plan, Step } from "./plan.ts";
+import type { Plan } from "./plan.ts";
+import type { Step } from "./step.ts";
 import { workPod } from "./worker.ts";
 
 const POD: Pod = { metadata: { name: "p", namespace: "default", uid: "u" }, spec: { containers: [] } };

@@ -10,7 +10,8 @@ import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { Memory } from "./memory.ts";
-import { type Plan, type PlanInput, planPod, type Step, type Waiting } from "./plan.ts";
+import { type Plan, type PlanInput, planPod } from "./plan.ts";
+import type { Step, Waiting } from "./step.ts";
 
 /** What the status of a pod is computed from, after each look at it. */
 export interface Report {
