@@ -328,6 +328,17 @@ const cases: readonly Case[] = [
     steps: ["remove web-0"],
   },
   {
+    name: "keeps the record of the last run beside a container that was created and not started",
+    seen: snapshot(
+      [s0],
+      seenOf(web, "created", { attempt: 2 }),
+      seenOf(web, "exited", { attempt: 1 }),
+      seenOf(web, "exited"),
+    ),
+    images: {},
+    steps: ["fetch web 3", "remove web-0"],
+  },
+  {
     name: "removes all but the newest sandbox that did not come up before it tries again",
     seen: snapshot([sandbox("s2", "not-ready", 2), sandbox("s1", "not-ready", 1), sandbox("s0", "not-ready")]),
     input: { stopped: new Set(["s2", "s1", "s0"]) },
