@@ -242,7 +242,8 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
   /** Also one that was gone and is wanted again has a status. */
   function showWaiting(): void {
     for (const pod of wanted.admitted)
-      if (!pods.has(uidOf(pod))) board.await(pod, "waits until the pod of the same name is gone");
+      if (!pods.has(uidOf(pod)) && board.get(uidOf(pod))?.pod !== pod)
+        board.await(pod, "waits until the pod of the same name is gone");
   }
 
   /** What is on the node and nobody wants goes; once, when every source has spoken. Later removals are the workers' own. */

@@ -4,6 +4,9 @@ import { until } from "../base/units.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { PodIntent } from "./intent.ts";
 
+/** Ends the alarm of a rest. Made once: an error without a stack of its own costs nothing each time. */
+const RUNG = new Error("The rest is over");
+
 /**
  * Holds the one intent of a pod, newest wins, and a bell. Stop is final and its grace only shrinks; `stopping` aborts once, at the
  * first stop, so that work for a running pod ends at once.
@@ -53,7 +56,7 @@ export class Mailbox {
       signal.throwIfAborted();
       throw error;
     } finally {
-      turn.abort();
+      turn.abort(RUNG);
     }
   }
 }

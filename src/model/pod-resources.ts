@@ -14,16 +14,26 @@ export function qosClassOf(pod: Pod): QosClass {
   return known !== undefined && known !== "" ? (known as QosClass) : computedQosClass(pod);
 }
 
-/** The class from the spec alone. */
+const classes = new WeakMap<Pod, QosClass>();
+
+/** The class from the spec alone. Kept with the pod, which never changes: every status asks for it. */
 export function computedQosClass(pod: Pod): QosClass {
+  const known = classes.get(pod);
+  if (known !== undefined) return known;
+  const computed = qosClassOfSpec(pod);
+  classes.set(pod, computed);
+  return computed;
+}
+
+function qosClassOfSpec(pod: Pod): QosClass {
   const own = pod.spec?.resources;
   if (own && setsPodLevel(own)) return requirementsClass(own);
-  const classes = new Set(
+  const found = new Set(
     [...initContainersOf(pod), ...containersOf(pod)].map((container) => requirementsClass(container.resources ?? {})),
   );
-  const [only] = classes;
+  const [only] = found;
   if (only === undefined) return "BestEffort";
-  return classes.size === 1 ? only : "Burstable";
+  return found.size === 1 ? only : "Burstable";
 }
 
 /**

@@ -20,7 +20,8 @@ export function flawsOf(node: SimNode, wishes: Wishes, kubelet: SimKubelet): rea
     const waits = [...wishes.wanted].some(
       ([other, { metadata }]) => other !== uid && metadata?.name === pod.metadata?.name && present.has(other),
     );
-    if ((waits && !present.has(uid)) || mayHaveEnded(world, wishes, uid)) continue;
+    // What an earlier kubelet left of it waits with it.
+    if (waits || mayHaveEnded(world, wishes, uid)) continue;
     const sandboxes = [...world.sandboxesOf(uid)].filter(({ state }) => state === "ready");
     if (hasFailedInit(node, wishes, uid)) continue;
     if (sandboxes.length !== 1) flaw(`I7 pod ${uid} has ${sandboxes.length} ready sandboxes`);

@@ -12,11 +12,11 @@ export interface Outcome {
   readonly crashes: number;
 }
 
-const STORM_MS = 90_000;
+const STORM_MS = 60_000;
 /** When the faults have stopped, everything must be as wanted within this time: the slow sweep and the longest back-off lie in it. */
 const CALM_MS = 20 * 60_000;
 /** What came to be as wanted stays so. */
-const STAY_MS = 20_000;
+const STAY_MS = 15_000;
 /** The longest that acting on something takes: a stop with its grace, ms. */
 const ACT_MS = 60_000;
 
@@ -43,13 +43,13 @@ export async function runScenario(
     faults.lateStops = chance.pick([0, 0.3]);
   }
   const deeds = isWell ? USUAL : HOSTILE;
-  const quiet = chance.pick([1_000, 4_000, 10_000]);
+  const quiet = chance.pick([1_500, 4_000, 8_000]);
   while (time.now() < STORM_MS && world.violations.length === 0) {
     choose(deeds, chance)(storm);
     await storm.pass(chance.between(0, quiet));
     if (isWell) storm.checkProgress();
   }
-  await storm.pass(20_000);
+  await storm.pass(5_000);
   storm.note(() => "faults stop");
   faults.stop();
   storm.stepsToKill = undefined;
