@@ -46,7 +46,7 @@ export function admit(pod: Pod, others: readonly Pod[], node: NodeShape, unsuppo
 const reject = (reason: string, message: string): Admission => ({ kind: "rejected", reason, message });
 
 function shortageOf(pod: Pod, others: readonly Pod[], allocatable: Amounts): Admission | undefined {
-  const capacity = allocatable["pods"];
+  const capacity = allocatable.pods;
   if (capacity !== undefined && others.length + 1 > capacity) {
     return reject("OutOfpods", shortageText("pods", 1, others.length, capacity));
   }

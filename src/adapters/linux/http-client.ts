@@ -28,7 +28,8 @@ async function request(
   headers: { readonly [name: string]: readonly string[] },
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
-  const { get } = protocol === "https:" ? process.getBuiltinModule("node:https") : process.getBuiltinModule("node:http");
+  const { get } =
+    protocol === "https:" ? process.getBuiltinModule("node:https") : process.getBuiltinModule("node:http");
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const sent = Object.fromEntries(Object.entries(headers).map(([name, values]) => [name, [...values]]));
   get(url, { headers: sent, agent: false, signal }, resolve).on("error", reject);
