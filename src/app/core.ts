@@ -256,9 +256,9 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     };
     const orphans = [...everything].filter((uid) => !mayBeWanted(uid));
     // How long a pod may take to stop stands on its containers: one that can't be read yet is left for the next try.
-    pods.stopOrphans(orphans.filter((uid) => !observer.isHidden(uid)));
-    await removeDeadLinks({ ...deps, ...settings });
     const hidden = orphans.filter((uid) => observer.isHidden(uid) && !pods.has(uid));
+    pods.stopOrphans(orphans.filter((uid) => !hidden.includes(uid)));
+    await removeDeadLinks({ ...deps, ...settings });
     if (hidden.length > 0) throw new Error(`cannot read what the runtime has of ${hidden.join(", ")}`);
   }
 

@@ -43,12 +43,16 @@ export function rulesFor(world: World, wishes: Wishes): Judge {
       const pod = wishes.known.get(uid);
       if (!pod || !hasEnded(world, wishes, uid, container)) return;
       // The others may have ended while this start was on its way.
-      const regular = new Set(containersOf(pod).map(({ name }) => name));
+      const sidecars = new Set(
+        initContainersOf(pod)
+          .filter(isSidecar)
+          .map(({ name }) => name),
+      );
       const ends = [...world.containersOf(uid)].filter(
-        (other) => other !== container && regular.has(other.config.name),
+        (other) => other !== container && !sidecars.has(other.config.name),
       );
       const known = ends.every(({ toldEndAt }) => toldEndAt !== undefined && toldEndAt < askedAt - PLAN_SPAN);
-      if (known || regular.has(config.name))
+      if (known || !sidecars.has(config.name))
         world.violate(`I10 container ${config.name} of pod ${uid}, which ended, starts again`);
     },
     onStop(container: SimContainer, graceMs: number) {
