@@ -107,11 +107,16 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     onChange: (uid) => {
       story.saw(uid, observer.snapshot(uid));
       pods.ring(uid);
+      // It came of a call that was thought lost, after its pod was gone.
+      if (swept && observer.snapshot(uid) && !pods.has(uid)) leftovers.ring();
     },
     onResync: () => pods.ringAll(),
     ...(deps.onListed ? { onListed: deps.onListed } : {}),
   });
   const see = (uid: string) => observer.snapshot(uid);
+  const leftovers = new Bell();
+  /** What nobody wants was looked for once, with all sources complete. */
+  let swept = false;
   const desk = new ImageDesk(settings.pulls, {
     images: deps.imageService,
     clock,
@@ -246,7 +251,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
         board.await(pod, "waits until the pod of the same name is gone");
   }
 
-  /** What is on the node and nobody wants goes; once, when every source has spoken. Later removals are the workers' own. */
+  /** What is on the node and nobody wants goes, when every source has spoken. Later removals are the workers' own, but for what comes late. */
   async function removeForgotten(): Promise<void> {
     const everything = new Set([...observer.uids(), ...(await uidsOnDisk({ ...deps, ...settings }))]);
     const { incomplete } = wanted;
@@ -261,8 +266,6 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     await removeDeadLinks({ ...deps, ...settings });
     if (hidden.length > 0) throw new Error(`cannot read what the runtime has of ${hidden.join(", ")}`);
   }
-
-  const leftovers = new Bell();
 
   async function removeLeftovers(): Promise<never> {
     for (;;) {
@@ -279,7 +282,6 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
   }
 
   async function readSources(): Promise<never> {
-    let swept = false;
     for await (const update of deps.sources) {
       await observer.synced;
       take(update);
