@@ -154,3 +154,15 @@ test("Observer does not lose an OOM that is told while the pod is being read", a
   assert.equal(observer.snapshot("web")?.containers[0]?.reason, "OOMKilled");
   end();
 });
+
+test("Observer finds an end that fell just before it connected, and that the runtime admits to only later", async () => {
+  const runtime = new Runtime();
+  runtime.states.set("web", "running");
+  const { observer, pass, end } = observe(runtime);
+  await pass(10);
+  assert.equal(observer.snapshot("web")?.containers[0]?.state, "running");
+  runtime.states.set("web", "exited");
+  await pass(6_000);
+  assert.equal(observer.snapshot("web")?.containers[0]?.state, "exited");
+  end();
+});
