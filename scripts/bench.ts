@@ -40,7 +40,8 @@ async function main(argv: readonly string[]): Promise<number> {
       },
       stopSignal(),
     );
-    const command = `npm run bench -- ${argv.filter((arg) => arg !== "--readme").join(" ")}`;
+    const shaping = argv.filter((arg) => !/^--(readme|json|keep-logs)/.test(arg));
+    const command = ["npm run bench", ...(shaping.length > 0 ? ["--", ...shaping] : [])].join(" ");
     if (options.readme) writeSection(join(root, "README.md"), markdown(results, facts, options.containerd, command));
   } catch (error) {
     console.error(`\nbench: ${error instanceof Error ? error.stack : error}`);
