@@ -15,6 +15,8 @@ export interface Wishes {
   readonly dropped: ReadonlySet<string>;
 }
 
+/** Shortest wait before a second restart, less what rounding takes, ms. */
+const CRASH_WAIT = 8_900;
 /** A worker that knew of an end for this long does not start a sidecar any more: the steps of a plan and their calls lie in it, ms. */
 const PLAN_SPAN = 5_000;
 
@@ -40,6 +42,7 @@ export function rulesFor(world: World, wishes: Wishes): Judge {
     },
     onStart(container: SimContainer) {
       const { uid, config, askedAt } = container;
+      checkBackoff(world, container);
       const pod = wishes.known.get(uid);
       if (!pod || !hasEnded(world, wishes, uid, container)) return;
       // The others may have ended while this start was on its way.
@@ -74,6 +77,22 @@ export function rulesFor(world: World, wishes: Wishes): Judge {
       }
     },
   };
+}
+
+/** The first restart comes at once; before each further one its container has been dead for ten seconds at least. */
+function checkBackoff(world: World, container: SimContainer): void {
+  const last = world.lastEnded(container);
+  const before = last?.previous;
+  if (!last || !before) return;
+  const hash = (one: SimContainer) => one.config.annotations[ANNOTATION_CONTAINER_HASH];
+  const changed = hash(container) !== hash(last) || hash(last) !== hash(before);
+  // Back-off is on the wall clock, which upstream's is too, and does not outlive the process.
+  const since = Math.max(world.kubeletSince, world.time.jumpedAt);
+  if (changed || last.stopAsked || before.stopAsked || before.askedAt < since || last.endedAt === undefined) return;
+  const dead = container.askedAt - last.endedAt;
+  if (dead < CRASH_WAIT) {
+    world.violate(`back-off: container ${container.config.name} of pod ${container.uid} restarts after ${dead} ms`);
+  }
 }
 
 const readySandboxes = (world: World, uid: string): number =>

@@ -111,6 +111,7 @@ export class Storm implements SimNode, Wishes {
   }
 
   #start(): SimKubelet {
+    this.world.kubeletSince = this.time.now();
     return new SimKubelet(this, [...this.wanted.values()], this.#startCore, this.#log);
   }
 }

@@ -21,6 +21,7 @@ export class VirtualTime {
   readonly #heap: Timer[] = [];
   /** Wall clock minus monotonic clock, changed by clock jumps. */
   #wallShift = 0;
+  #jumpedAt = Number.NEGATIVE_INFINITY;
 
   now(): number {
     return this.#now;
@@ -30,8 +31,14 @@ export class VirtualTime {
     return EPOCH + this.#now + this.#wallShift;
   }
 
+  /** When the wall clock last jumped, virtual ms. */
+  get jumpedAt(): number {
+    return this.#jumpedAt;
+  }
+
   jumpWall(millis: number): void {
     this.#wallShift += millis;
+    this.#jumpedAt = this.#now;
   }
 
   at(delay: number, fire: () => void): Timer {

@@ -34,6 +34,8 @@ export interface SimContainer {
   /** It once was. */
   wasForgotten: boolean;
   readonly onEnd: (() => void)[];
+  /** The instance of the same name that ended before this one began, if it was still there then. */
+  previous: SimContainer | undefined;
   /** Whoever asked for its start was told of it. */
   startTold: boolean;
   /** Someone asked for its stop, whether or not that took effect. */
@@ -79,6 +81,8 @@ export class World {
   /** Told when nothing of a pod is left. */
   onEmpty: (uid: string) => void = () => {};
   starts = 0;
+  /** When the kubelet of now began, virtual ms: it remembers nothing from before. */
+  kubeletSince = 0;
   adds = 0;
   dels = 0;
 
@@ -195,6 +199,7 @@ export class World {
       forgotten: false,
       wasForgotten: false,
       onEnd: [],
+      previous: undefined,
       startTold: false,
       stopAsked: false,
       starting: 0,
@@ -209,6 +214,9 @@ export class World {
     this.starts++;
     container.state = "running";
     container.beganAt = this.time.now();
+    container.previous = this.lastEnded(container);
+    // Two back are enough; more would keep every instance there ever was.
+    if (container.previous?.previous) container.previous.previous.previous = undefined;
     container.startedAt = this.time.wall();
     const alive = [...this.containersOf(container.uid)].filter(
       (other) => other.config.name === container.config.name && other.state === "running",
@@ -222,6 +230,13 @@ export class World {
       this.time.at(delay, () => this.end(container, program.exitCode, program.exitCode === 0 ? "Completed" : "Error"));
     }
     this.#tell("started", container.id, container.uid);
+  }
+
+  /** The newest instance of the same name that ended. */
+  lastEnded({ uid, config }: SimContainer): SimContainer | undefined {
+    return [...this.containersOf(uid)].findLast(
+      (other) => other.config.name === config.name && other.state === "exited",
+    );
   }
 
   programOf({ uid, config }: SimContainer): Program {
