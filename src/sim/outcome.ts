@@ -67,7 +67,8 @@ function growthOf(world: World, wishes: Wishes, sizes: Readonly<Record<string, n
   const instances = world.sandboxes.size + world.containers.size;
   const limits: Readonly<Record<string, number>> = {
     snapshots: wishes.wanted.size,
-    owners: instances,
+    // An instance that came and went between two readings is remembered until its pod is gone.
+    owners: instances + wishes.wanted.size,
     readings: wishes.wanted.size,
     afresh: instances,
     workers: wishes.wanted.size,

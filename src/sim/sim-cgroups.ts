@@ -1,5 +1,5 @@
 import type { Cgroups } from "../ports/cgroups.ts";
-import { Disturbed } from "./disturbed.ts";
+import { Disturbed, failed } from "./disturbed.ts";
 import type { Faults } from "./faults.ts";
 import type { World } from "./world.ts";
 
@@ -13,10 +13,14 @@ export function simCgroups(tree: Set<string>, world: World, faults: Faults, life
     missingFrom: (path) => act(() => (tree.has(path) ? [] : ["sim"])),
     create: (path) =>
       act(() => {
+        refuseOutside(path);
         const parts = path.split("/").slice(1);
         for (let depth = 1; depth <= parts.length; depth++) tree.add(`/${parts.slice(0, depth).join("/")}`);
       }),
-    write: () => act(() => {}),
+    write: (path) =>
+      act(() => {
+        if (!tree.has(path)) throw failed("ENOENT", path);
+      }),
     children: (path) =>
       act(() => {
         const prefix = path === "/" ? "/" : `${path}/`;
@@ -26,8 +30,13 @@ export function simCgroups(tree: Set<string>, world: World, faults: Faults, life
     processes: () => Promise.resolve([]),
     destroy: (path) =>
       act(() => {
+        refuseOutside(path);
         for (const name of [...tree]) if (name === path || name.startsWith(`${path}/`)) tree.delete(name);
       }),
     hugepageSizes: () => [],
   };
+}
+
+function refuseOutside(path: string): void {
+  if (!path.startsWith("/") || path === "/" || path.split("/").includes("..")) throw failed("EINVAL", path);
 }

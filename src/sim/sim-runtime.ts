@@ -252,7 +252,9 @@ export class SimRuntime implements Runtime, Images {
       else {
         const { promise, resolve } = Promise.withResolvers<void>();
         wake = resolve;
+        signal.addEventListener("abort", wake, { once: true });
         await promise;
+        signal.removeEventListener("abort", wake);
       }
     }
     throw signal.reason;
