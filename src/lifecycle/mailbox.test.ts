@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { instant, seconds } from "../base/units.ts";
+import type { Pod } from "../model/kubernetes.ts";
+import { VirtualTime } from "../sim/virtual-time.ts";
+import type { PodIntent } from "./intent.ts";
+import { Mailbox } from "./mailbox.ts";
+
+const pod: Pod = { metadata: { name: "p", namespace: "default", uid: "u" }, spec: { containers: [] } };
+const run: PodIntent = { goal: "run", uid: "u", pod };
+const newer: PodIntent = { goal: "run", uid: "u", pod: { ...pod, metadata: { ...pod.metadata, labels: { a: "b" } } } };
+const stopIn = (grace: number): PodIntent => ({ goal: "stop", uid: "u", pod, grace: seconds(grace) });
+
+const offers: readonly {
+  readonly name: string;
+  readonly held: PodIntent;
+  readonly offered: PodIntent;
+  readonly taken: boolean;
+}[] = [
+  { name: "a newer spec replaces the older", held: run, offered: newer, taken: true },
+  { name: "a stop ends a run", held: run, offered: stopIn(30), taken: true },
+  { name: "a run does not take a stop back", held: stopIn(30), offered: run, taken: false },
+  { name: "a shorter grace shortens a stop", held: stopIn(30), offered: stopIn(5), taken: true },
+  { name: "a longer grace does not lengthen it", held: stopIn(5), offered: stopIn(30), taken: false },
+];
+for (const { name, held, offered, taken } of offers) {
+  test(`Mailbox.offer(): ${name}`, () => {
+    const mailbox = new Mailbox(held);
+    mailbox.offer(offered);
+    assert.equal(mailbox.intent, taken ? offered : held);
+    assert.equal(mailbox.stopping.aborted, mailbox.intent.goal === "stop");
+  });
+}
+
+/** When the rest ends, in virtual ms; undefined: not within a minute. */
+async function restOf(mailbox: Mailbox, wakeAt: number | undefined, meanwhile: (time: VirtualTime) => void = () => {}) {
+  const time = new VirtualTime();
+  const life = new AbortController();
+  let end: number | undefined;
+  const resting = mailbox.rest(
+    time.clock(life.signal),
+    wakeAt === undefined ? undefined : instant(wakeAt),
+    life.signal,
+  );
+  resting.then(
+    () => {
+      end = time.now();
+    },
+    () => {},
+  );
+  meanwhile(time);
+  await time.runUntil(60_000, () => {});
+  life.abort();
+  return end;
+}
+
+test("Mailbox.rest() lasts until its time, a ring, or an intent that is taken", async () => {
+  assert.equal(await restOf(new Mailbox(run), 5_000), 5_000);
+  assert.equal(await restOf(new Mailbox(run), undefined), undefined);
+  const rung = new Mailbox(run);
+  assert.equal(await restOf(rung, 5_000, (time) => time.at(700, () => rung.ring())), 700);
+  const offered = new Mailbox(run);
+  assert.equal(await restOf(offered, undefined, (time) => time.at(700, () => offered.offer(stopIn(1)))), 700);
+  const refused = new Mailbox(stopIn(1));
+  assert.equal(await restOf(refused, undefined, (time) => time.at(700, () => refused.offer(run))), undefined);
+});
+
+test("Mailbox.rest() does not miss a ring that came before, and takes it once", async () => {
+  const mailbox = new Mailbox(run);
+  mailbox.ring();
+  mailbox.ring();
+  assert.equal(await restOf(mailbox, 5_000), 0);
+  assert.equal(await restOf(mailbox, 5_000), 5_000);
+});
+
+test("Mailbox.rest() ends with the reason of the abort", async () => {
+  const life = new AbortController();
+  const clock = new VirtualTime().clock(life.signal);
+  for (const wakeAt of [undefined, instant(1_000)]) {
+    const resting = new Mailbox(run).rest(clock, wakeAt, life.signal);
+    life.abort(new Error("shut down"));
+    await assert.rejects(resting, /shut down/);
+  }
+});

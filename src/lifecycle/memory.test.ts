@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { backoffCurve } from "../base/backoff.ts";
+import { instant, seconds } from "../base/units.ts";
+import { VirtualTime } from "../sim/virtual-time.ts";
+import { Memory } from "./memory.ts";
+
+const web = { name: "web", image: "i:1" };
+
+function open() {
+  const time = new VirtualTime();
+  const memory = new Memory(
+    time.clock(new AbortController().signal),
+    backoffCurve(seconds(10), seconds(300), seconds(600)),
+  );
+  const pass = (span: number) => time.runUntil(time.now() + span, () => {});
+  /** The container crashed just now. How long must it wait, in ms? */
+  const wait = (container = web) => {
+    const hold = memory.hold(container, time.wall(), "p_default(u)");
+    return hold && hold.until - time.now();
+  };
+  return { time, memory, pass, wait };
+}
+
+test("Memory: the first restart comes at once, each further one waits twice as long, up to the limit", async () => {
+  const { time, memory, pass, wait } = open();
+  const waits: (number | undefined)[] = [];
+  for (let restart = 0; restart < 8; restart++) {
+    const blocked = wait();
+    waits.push(blocked);
+    await pass(blocked ?? 0);
+    memory.advance(web, time.wall());
+  }
+  assert.deepEqual(waits, [undefined, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000]);
+});
+
+test("Memory: a container that ran long enough begins anew, and so does another image", async () => {
+  const { time, memory, pass, wait } = open();
+  for (let restart = 0; restart < 4; restart++) memory.advance(web, time.wall());
+  assert.equal(wait({ ...web, image: "i:2" }), undefined);
+  assert.equal(wait(), 80_000);
+  await pass(600_001);
+  assert.equal(wait(), undefined);
+});
+
+test("Memory: the back-off ends though the wall clock was set back", async () => {
+  const { time, memory, wait } = open();
+  const end = time.wall();
+  memory.advance(web, end);
+  assert.equal(wait(), 10_000);
+  time.jumpWall(-3_600_000);
+  assert.equal(memory.hold(web, end, "p"), undefined);
+});
+
+test("Memory: a failed start holds its container until the next try, with its own reason", async () => {
+  const { memory, pass } = open();
+  memory.fail("web", { reason: "CreateContainerError", message: "no" }, instant(5_000));
+  assert.deepEqual(memory.hold(web, undefined, "p"), { reason: "CreateContainerError", message: "no", until: 5_000 });
+  assert.equal(memory.hold({ name: "log" }, undefined, "p"), undefined);
+  await pass(5_001);
+  assert.equal(memory.hold(web, undefined, "p"), undefined);
+});
+
+test("Memory: the message of the back-off names its length, container and pod", () => {
+  const { time, memory } = open();
+  memory.advance(web, time.wall());
+  const hold = memory.hold(web, time.wall(), "p_default(u)");
+  assert.equal(hold?.reason, "CrashLoopBackOff");
+  assert.equal(hold?.message, "back-off 10s restarting failed container=web pod=p_default(u)");
+});
