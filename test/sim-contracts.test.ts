@@ -1,10 +1,15 @@
 /** The doors of the simulator keep the contracts that the real ones keep: else a run proves nothing. */
 import { cgroupsContract } from "../src/ports/cgroups.contract.ts";
 import { clockContract } from "../src/ports/clock.contract.ts";
+import { filesContract } from "../src/ports/files.contract.ts";
+import { mountsContract } from "../src/ports/mounts.contract.ts";
 import { runtimeContract } from "../src/ports/runtime.contract.ts";
 import { Chance } from "../src/sim/chance.ts";
+import { Disk } from "../src/sim/disk.ts";
 import { Faults } from "../src/sim/faults.ts";
 import { simCgroups } from "../src/sim/sim-cgroups.ts";
+import { SimFiles } from "../src/sim/sim-files.ts";
+import { simMounts } from "../src/sim/sim-mounts.ts";
 import { type Judge, SimRuntime } from "../src/sim/sim-runtime.ts";
 import { VirtualTime } from "../src/sim/virtual-time.ts";
 import { World } from "../src/sim/world.ts";
@@ -45,6 +50,22 @@ cgroupsContract("simulated cgroups", async () => {
     },
   };
 });
+
+function openDisk() {
+  const { stop, life, world, faults } = openWorld();
+  const disk = new Disk();
+  disk.put(disk.walk("/contract", false), disk.directory(0o755));
+  return {
+    files: new SimFiles(disk, world, faults, life),
+    mounts: simMounts(disk, world, faults, life),
+    directory: "/contract",
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+    },
+  };
+}
+filesContract("simulated files", async () => openDisk());
+mountsContract("simulated mounts", async () => openDisk());
 
 const NO_RULES: Judge = { onRunSandbox() {}, onStopSandbox() {}, onStart() {}, onStop() {} };
 

@@ -48,7 +48,7 @@ export function flawsOf(node: SimNode, wishes: Wishes, kubelet: SimKubelet): rea
     if (!wishes.wanted.has(uid)) flaw(`I7 container ${id} of pod ${uid} is left, nobody wants it`);
   }
   const uidIn = (path: string) => /uid-\d+/.exec(path)?.[0];
-  for (const path of [...disk.nodes.keys(), ...disk.mounts.keys(), ...cgroupTree]) {
+  for (const path of [...disk.paths(), ...disk.mounts.keys(), ...cgroupTree]) {
     const uid = uidIn(path);
     if (uid && !wishes.wanted.has(uid)) flaw(`I8 ${path} is left of a pod that nobody wants`);
   }

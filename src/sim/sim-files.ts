@@ -1,26 +1,10 @@
-import { dirname } from "node:path";
 import type { FileStat, Files } from "../ports/files.ts";
-import type { Mount, Mounts } from "../ports/mounts.ts";
+import type { Disk, Entry } from "./disk.ts";
 import { Disturbed, failed } from "./disturbed.ts";
 import type { Faults } from "./faults.ts";
 import type { World } from "./world.ts";
 
-type Node =
-  | { readonly kind: "directory"; mode: number }
-  | { readonly kind: "file"; mode: number; content: Uint8Array }
-  | { readonly kind: "symlink"; readonly target: string };
-
-/** The disk of the simulated node. It outlives every kubelet; what a process wrote before it died is there. */
-export class Disk {
-  readonly nodes = new Map<string, Node>([["/", { kind: "directory", mode: 0o755 }]]);
-  readonly mounts = new Map<string, Mount>();
-
-  below(path: string): readonly string[] {
-    return [...this.nodes.keys()].filter((name) => name === path || name.startsWith(`${path}/`));
-  }
-}
-
-/** Files of one process on the simulated disk: slow, full at times; a write in flight when the process dies may or may not happen. */
+/** Files of one process on the simulated disk: slow, full and broken at times; what is in flight when the process dies may or may not happen. */
 export class SimFiles implements Files {
   readonly #disk: Disk;
   readonly #world: World;
@@ -36,111 +20,146 @@ export class SimFiles implements Files {
     this.#door = new Disturbed(world, faults, life);
   }
 
-  read = (path: string) => this.#do(() => this.#content(this.#follow(path)));
-  readTail = (path: string, maxBytes: number) => this.#do(() => this.#content(path)?.slice(-maxBytes));
-  writeAtomic = (path: string, content: Uint8Array | string, mode: number) => this.#write(path, content, mode);
-  writeInPlace = (path: string, content: Uint8Array | string, mode: number) =>
-    this.#write(path, content, mode, (bytes) =>
-      // Torn: part of it is on the disk when the process dies or the write fails.
-      this.#life.aborted || this.#world.chance.happens(this.#faults.diskErrors)
-        ? bytes.slice(0, bytes.length >> 1)
-        : bytes,
-    );
+  read = (path: string, maxBytes: number) =>
+    this.#do(() => {
+      const content = contentOf(path, this.#disk.walk(path, true).entry);
+      if (content && content.length > maxBytes) throw failed("EFBIG", path);
+      return content;
+    });
 
-  makeDirectory(path: string, mode: number): Promise<void> {
-    return this.#do(() => {
-      this.#needSpace(path);
-      for (let name = path; !this.#disk.nodes.has(name); name = dirname(name)) {
-        this.#disk.nodes.set(name, { kind: "directory", mode: name === path ? mode : 0o755 });
+  readTail = (path: string, maxBytes: number) =>
+    this.#do(() => contentOf(path, this.#disk.walk(path, false).entry)?.slice(-maxBytes));
+
+  writeAtomic = (path: string, content: Uint8Array | string, mode: number) =>
+    this.#do(() => {
+      const place = this.#disk.walk(path, false);
+      if (place.entry?.kind === "directory") throw failed("EISDIR", path);
+      this.#needSpace(path, place.entry);
+      this.#disk.put(place, this.#disk.file(mode, bytesOf(content)));
+    });
+
+  /** Torn: part of it is on the disk when the process dies or the write fails. */
+  writeInPlace = (path: string, content: Uint8Array | string, mode: number) =>
+    this.#do(() => {
+      const place = this.#disk.walk(path, false);
+      this.#needSpace(path, place.entry);
+      const bytes = bytesOf(content);
+      const isTorn = this.#life.aborted || this.#world.chance.happens(this.#faults.diskErrors);
+      const written = isTorn ? bytes.slice(0, bytes.length >> 1) : bytes;
+      if (!place.entry) this.#disk.put(place, this.#disk.file(mode, written));
+      else {
+        contentOf(path, place.entry);
+        if (place.readonly) throw failed("EROFS", path);
+        if (place.entry.kind === "file") place.entry.content = written;
+        this.#disk.touch();
+      }
+      if (written.length < bytes.length) throw failed("EIO", path);
+    });
+
+  makeDirectory = (path: string, mode: number) =>
+    this.#do(() => {
+      const parts = path.split("/").slice(1).filter(Boolean);
+      for (const depth of parts.keys()) {
+        const place = this.#disk.walk(`/${parts.slice(0, depth + 1).join("/")}`, true);
+        if (place.entry?.kind === "directory") continue;
+        if (place.entry) throw failed(depth === parts.length - 1 ? "EEXIST" : "ENOTDIR", path);
+        this.#needSpace(path, undefined);
+        this.#disk.put(place, this.#disk.directory(depth === parts.length - 1 ? mode : 0o755));
       }
     });
-  }
 
   chmod = (path: string, mode: number) =>
     this.#do(() => {
-      const node = this.#disk.nodes.get(path);
-      if (node && "mode" in node) node.mode = mode;
-      else throw failed("ENOENT", path);
+      const { entry } = this.#disk.walk(path, false);
+      if (!entry) throw failed("ENOENT", path);
+      if (entry.kind === "symlink") throw failed("ELOOP", path);
+      entry.mode = mode;
     });
   lchown = () => this.#do(() => {});
+
   symlink = (target: string, path: string) =>
     this.#do(() => {
-      this.#needSpace(path);
-      this.#disk.nodes.set(path, { kind: "symlink", target });
+      const place = this.#disk.walk(path, false);
+      if (place.entry) throw failed("EEXIST", path);
+      this.#needSpace(path, undefined);
+      this.#disk.put(place, this.#disk.symlink(target));
     });
+
   readlink = (path: string) =>
     this.#do(() => {
-      const node = this.#disk.nodes.get(path);
-      return node?.kind === "symlink" ? node.target : undefined;
+      const { entry } = this.#disk.walk(path, false);
+      return entry?.kind === "symlink" ? entry.target : undefined;
     });
 
   rename = (from: string, to: string) =>
     this.#do(() => {
-      const node = this.#disk.nodes.get(from);
-      if (!node) throw failed("ENOENT", from);
-      this.#disk.nodes.delete(from);
-      this.#disk.nodes.set(to, node);
+      const source = this.#disk.walk(from, false);
+      if (!source.entry) throw failed("ENOENT", from);
+      this.#disk.put(this.#disk.walk(to, false), source.entry);
+      this.#disk.put(source, undefined);
     });
 
-  stat = (path: string) => this.#do(() => statOf(this.#disk.nodes.get(path)));
-  statFollow = (path: string) => this.#do(() => statOf(this.#disk.nodes.get(this.#follow(path))));
+  stat = (path: string) => this.#do(() => statOf(this.#disk.walk(path, false).entry));
+  statFollow = (path: string) => this.#do(() => statOf(this.#disk.walk(path, true).entry));
 
   list = (path: string) =>
     this.#do(() => {
-      if (!this.#disk.nodes.has(path)) return undefined;
-      const prefix = path === "/" ? "/" : `${path}/`;
-      const names = [...this.#disk.nodes.keys()].filter((name) => name.startsWith(prefix) && name !== path);
-      return [...new Set(names.map((name) => name.slice(prefix.length).split("/")[0] ?? ""))].sort();
+      const { entry } = this.#disk.walk(path, true);
+      if (!entry) return undefined;
+      if (entry.kind !== "directory") throw failed("ENOTDIR", path);
+      return [...entry.children.keys()].sort();
     });
 
-  removeFile = (path: string) => this.#do(() => void this.#disk.nodes.delete(path));
+  removeFile = (path: string) =>
+    this.#do(() => {
+      const place = this.#disk.walk(path, false);
+      if (!place.entry) return;
+      if (place.entry.kind === "directory") throw failed("EISDIR", path);
+      this.#disk.put(place, undefined);
+    });
+
   removeDirectory = (path: string) =>
     this.#do(() => {
-      if (this.#disk.below(path).length > 1) throw failed("ENOTEMPTY", path);
-      this.#disk.nodes.delete(path);
+      const place = this.#disk.walk(path, false);
+      if (!place.entry) return;
+      if (place.entry.kind !== "directory") throw failed("ENOTDIR", path);
+      if (place.entry.children.size > 0) throw failed("ENOTEMPTY", path);
+      this.#disk.put(place, undefined);
     });
 
   removeTree = (path: string) =>
     this.#do(() => {
-      for (const target of this.#disk.mounts.keys()) {
-        if (target === path || target.startsWith(`${path}/`)) throw failed("EBUSY", target);
-      }
-      for (const name of this.#disk.below(path)) this.#disk.nodes.delete(name);
+      const place = this.#disk.walk(path, false);
+      if (!place.entry) return;
+      if (this.#disk.mountsAt(place.path).length > 0) throw failed("EBUSY", path);
+      this.#disk.put(place, undefined);
     });
 
+  /** Rings at any change of the disk: one that rings too often is allowed. */
   async *watch(_path: string, signal: AbortSignal): AsyncGenerator<void> {
-    yield;
-    await this.#world.time.sleep(2 ** 40, signal, this.#life);
-  }
-
-  #write(
-    path: string,
-    content: Uint8Array | string,
-    mode: number,
-    torn: (bytes: Uint8Array) => Uint8Array = (bytes) => bytes,
-  ): Promise<void> {
-    return this.#do(() => {
-      this.#needSpace(path);
-      if (!this.#disk.nodes.has(dirname(path))) throw failed("ENOENT", path);
-      const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-      const written = torn(bytes);
-      this.#disk.nodes.set(path, { kind: "file", mode, content: written });
-      if (written.length < bytes.length) throw failed("EIO", path);
+    let changed = true;
+    let wake = () => {};
+    using _watching = this.#disk.watch(() => {
+      changed = true;
+      wake();
     });
+    const onAbort = () => wake();
+    signal.addEventListener("abort", onAbort);
+    for (;;) {
+      signal.throwIfAborted();
+      if (changed) {
+        changed = false;
+        yield;
+      } else {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        wake = resolve;
+        await promise;
+      }
+    }
   }
 
-  #needSpace(path: string): void {
-    if (this.#faults.diskFull && !this.#disk.nodes.has(path)) throw failed("ENOSPC", path);
-  }
-
-  #content(path: string): Uint8Array | undefined {
-    const node = this.#disk.nodes.get(path);
-    return node?.kind === "file" ? node.content : undefined;
-  }
-
-  #follow(path: string): string {
-    const node = this.#disk.nodes.get(path);
-    return node?.kind === "symlink" ? node.target : path;
+  #needSpace(path: string, entry: Entry | undefined): void {
+    if (this.#faults.diskFull && !entry) throw failed("ENOSPC", path);
   }
 
   #do<T>(effect: () => T): Promise<T> {
@@ -148,37 +167,22 @@ export class SimFiles implements Files {
   }
 }
 
-/** The mount table of the simulated node, as one process sees it. */
-export function simMounts(disk: Disk, world: World, faults: Faults, life: AbortSignal): Mounts {
-  const door = new Disturbed(world, faults, life);
-  const act = <T>(effect: () => T, path: string): Promise<T> => door.act("mount", effect, path);
-  const add = (source: string, target: string, type: string, options: string) =>
-    act(() => void disk.mounts.set(target, { source, target, type, options }), target);
-  return {
-    list: (prefix) =>
-      act(
-        () =>
-          [...disk.mounts.values()]
-            .filter(({ target }) => target === prefix || target.startsWith(`${prefix}/`))
-            .sort((a, b) => b.target.length - a.target.length),
-        "/proc/self/mountinfo",
-      ),
-    mountTmpfs: (target, options) => add("tmpfs", target, "tmpfs", options.join()),
-    bind: (source, target, readonly) => add(source, target, "none", readonly ? "ro" : "rw"),
-    bindInside: (root, path, target) => add(`${root}/${path}`, target, "none", "rw"),
-    unmount: (target) => act(() => void disk.mounts.delete(target), target),
-    makeShared: () => Promise.resolve(),
-    usage: () => Promise.resolve({ capacityBytes: 1e12, availableBytes: 5e11, inodes: 1e9, inodesFree: 5e8 }),
-  };
+const bytesOf = (content: Uint8Array | string): Uint8Array =>
+  typeof content === "string" ? new TextEncoder().encode(content) : content;
+
+function contentOf(path: string, entry: Entry | undefined): Uint8Array | undefined {
+  if (entry?.kind === "directory") throw failed("EISDIR", path);
+  if (entry?.kind === "symlink") throw failed("ELOOP", path);
+  return entry?.content;
 }
 
-const statOf = (node: Node | undefined): FileStat | undefined =>
-  node && {
-    kind: node.kind,
-    size: node.kind === "file" ? node.content.length : 0,
-    mode: "mode" in node ? node.mode : 0o777,
+const statOf = (entry: Entry | undefined): FileStat | undefined =>
+  entry && {
+    kind: entry.kind,
+    size: entry.kind === "file" ? entry.content.length : 0,
+    mode: "mode" in entry ? entry.mode : 0o777,
     uid: 0,
     gid: 0,
     modifiedAt: 0,
-    inode: 0,
+    inode: entry.inode,
   };
