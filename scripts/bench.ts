@@ -10,6 +10,7 @@ import { type Options, parseOptions, usage } from "../bench/options.ts";
 import { table } from "../bench/report.ts";
 import type { Measured } from "../bench/result.ts";
 import { runBench } from "../bench/run.ts";
+import { run } from "./lib/run.ts";
 
 async function main(argv: readonly string[]): Promise<number> {
   if (argv.includes("--help")) {
@@ -42,7 +43,11 @@ async function main(argv: readonly string[]): Promise<number> {
     );
     const shaping = argv.filter((arg) => !/^--(readme|json|keep-logs)/.test(arg));
     const command = ["npm run bench", ...(shaping.length > 0 ? ["--", ...shaping] : [])].join(" ");
-    if (options.readme) writeSection(join(root, "README.md"), markdown(results, facts, options.containerd, command));
+    if (options.readme) {
+      const readme = join(root, "README.md");
+      writeSection(readme, markdown(results, facts, options.containerd, command));
+      await run(join(root, "node_modules/.bin/biome"), ["format", "--write", readme]);
+    }
   } catch (error) {
     console.error(`\nbench: ${error instanceof Error ? error.stack : error}`);
     return 1;

@@ -123,7 +123,7 @@ export class StatusBoard {
   }
 
   #post(report: PodReport, pod: Pod, messages: ReadonlyMap<string, string>): void {
-    const { uid, seen, waiting, sandboxReason, ended, doing } = report;
+    const { uid, seen, waiting, sandboxReason, goal, ended, doing } = report;
     this.#latest.set(uid, report);
     const before = this.#posted.get(uid);
     const now = this.#deps.clock.wall();
@@ -135,6 +135,7 @@ export class StatusBoard {
       startFailures: waiting,
       sandboxReason,
       terminal: ended,
+      goesOn: goal === "run" && !ended,
       terminationMessages: messages,
       hostIps: this.#deps.nodeIps(),
       runtimeName: this.#deps.runtimeName(),

@@ -668,3 +668,9 @@ test("computePodStatus() keeps its promises through any history", () => {
     { numRuns: 300 },
   );
 });
+
+test("computePodStatus() takes a container that is being replaced for no end, whatever the restart policy says", () => {
+  const given = { pod: podOf({ restartPolicy: "Never" }), containers: [exited("main", 143)] };
+  assert.equal(compute({ ...given, goesOn: true }).phase, "Running");
+  assert.equal(compute(given).phase, "Failed");
+});

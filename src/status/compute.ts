@@ -16,6 +16,8 @@ export interface StatusInput extends Omit<ContainerInput, "seen"> {
   readonly previous: PodStatus | undefined;
   /** Why a new sandbox is needed, where the caller knows it; else it is told from what is seen. */
   readonly sandboxReason?: string | undefined;
+  /** Something is started again though no restart policy says so: a replaced definition. Such a pod has not ended. */
+  readonly goesOn?: boolean | undefined;
   /** The node itself ended the pod: rejected, evicted, past its deadline. */
   readonly imposed?: { readonly phase: "Failed"; readonly reason: string; readonly message: string } | undefined;
   /** Addresses of this node, the main one first. */
@@ -64,7 +66,7 @@ function emptySnapshot({ metadata }: Pod): PodSnapshot {
 
 /** A terminal phase never changes again; reason and message stay with their phase. */
 function endOf(
-  { pod, previous, imposed }: StatusInput,
+  { pod, previous, imposed, goesOn }: StatusInput,
   computed: Phase,
 ): { readonly phase: string; readonly reason?: string | undefined; readonly message?: string | undefined } {
   const final = [pod.status, previous].find((status) => isTerminalPhase(status?.phase));
@@ -72,6 +74,7 @@ function endOf(
     return { phase: final.phase, reason: final.reason, message: final.message };
   }
   if (imposed) return imposed;
+  if (goesOn && isTerminalPhase(computed)) return { phase: "Running" };
   if (computed !== previous?.phase) return { phase: computed };
   return { phase: computed, reason: previous.reason, message: previous.message };
 }
