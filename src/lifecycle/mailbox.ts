@@ -46,16 +46,17 @@ export class Mailbox {
   /** Waits for a ring or until `wakeAt`. Rejects with `signal.reason`. */
   async rest(clock: Clock, wakeAt: Instant | undefined, signal: AbortSignal): Promise<void> {
     if (wakeAt === undefined) return this.#bell.wait(signal);
+    signal.throwIfAborted();
     const turn = new AbortController();
-    const either = AbortSignal.any([signal, turn.signal]);
+    // Not AbortSignal.any(): each pod rests all the time, and that costs more than everything else here.
+    const end = () => turn.abort(signal.reason);
+    signal.addEventListener("abort", end, { once: true });
     try {
-      const ring = this.#bell.wait(either);
-      const alarm = clock.sleep(until(clock.monotonic(), wakeAt), either);
+      const ring = this.#bell.wait(turn.signal);
+      const alarm = clock.sleep(until(clock.monotonic(), wakeAt), turn.signal);
       await Promise.race([ring, alarm]);
-    } catch (error) {
-      signal.throwIfAborted();
-      throw error;
     } finally {
+      signal.removeEventListener("abort", end);
       turn.abort(RUNG);
     }
   }
