@@ -149,14 +149,14 @@ function planContainers(input: PlanInput, pod: Pod, sandboxId: string): Plan {
 
 /**
  * A start whose answer was lost may still take effect, even now: what was created and not started goes before another is made, and it
- * is stopped first, for it may run meanwhile.
+ * is stopped first, for it may run meanwhile. If it did, its restart policy decides what comes next.
  */
 function withdrawn({ seen, intent }: PlanInput, { name }: Container): readonly Step[] {
   const newest = newestOf(seen, name);
   if (newest?.state !== "created" || !intent.pod) return [];
   const message = `Container ${name} was created and not started, will be replaced`;
   return [
-    { kind: "stop-containers", stops: [stop(intent.pod, newest, message)] },
+    { kind: "stop-containers", stops: [{ ...stop(intent.pod, newest, message), restart: false }] },
     { kind: "remove-container", id: newest.id, name },
   ];
 }
