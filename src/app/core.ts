@@ -1,5 +1,5 @@
 import type { NodeShape } from "../admission/index.ts";
-import { type BackoffCurve, backoffCurve } from "../base/backoff.ts";
+import { type BackoffCurve, backoffCurve, jittered } from "../base/backoff.ts";
 import { Bell } from "../base/bell.ts";
 import { messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
@@ -11,6 +11,7 @@ import {
   type ExecuteDeps,
   execute,
   Pods,
+  RETRY_SPAN,
   removeDeadLinks,
   uidsOnDisk,
   type WorkerDeps,
@@ -150,14 +151,13 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     sandboxConfig: configs.sandbox,
     containerConfig: configs.container,
     dropImage: (uid, container) => desk.drop(uid, container),
-    startRetry: () => seconds(10 * (1 + random.fraction() / 2)),
+    startRetry: () => jittered(RETRY_SPAN, random),
     // RuntimeClass objects live in the API: without one every pod runs on the runtime's default.
     runtimeHandler: () => "",
   };
   const crashBackoff: BackoffCurve = backoffCurve(CRASH_BASE, settings.crashBackoffMax, CRASH_FORGET);
   const workerDeps: WorkerDeps = {
     clock,
-    random,
     log,
     crashBackoff,
     see,

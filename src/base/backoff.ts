@@ -60,6 +60,10 @@ export function blockedSinceUpdate(
 const isForgotten = (entry: BackoffEntry, eventAt: number, curve: BackoffCurve): boolean =>
   eventAt - entry.updatedAt > curve.forgetAfter;
 
+/** The span and up to half of it more, so that what failed together is not tried together again. */
+export const jittered = (span: Millis, random: { fraction(): number }): Millis =>
+  millis(span * (1 + random.fraction() / 2));
+
 /** Back-off entries by key. Holds at most what was advanced within `forgetAfter` once `sweep` is called now and then. */
 export class BackoffTable {
   readonly #curve: BackoffCurve;

@@ -1,3 +1,5 @@
+import type { Millis } from "./units.ts";
+
 /** Nanoseconds per unit, with the spellings that Go's time.ParseDuration accepts. */
 const UNITS: { readonly [unit: string]: bigint } = {
   ns: 1n,
@@ -48,6 +50,9 @@ export function formatGoDuration(nanos: bigint): string {
   const hours = minutes / 60n;
   return hours === 0n ? `${sign}${minutes}m${seconds}` : `${sign}${hours}h${minutes % 60n}m${seconds}`;
 }
+
+/** The same for a span; what is finer than a millisecond is cut off. */
+export const goDuration = (span: Millis): string => formatGoDuration(BigInt(Math.floor(span)) * 1_000_000n);
 
 function fractionOf(digits: string, size: bigint): bigint {
   return digits === "" ? 0n : (BigInt(digits) * size) / 10n ** BigInt(digits.length);

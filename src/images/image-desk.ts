@@ -1,8 +1,8 @@
-import { BackoffTable, backoffCurve } from "../base/backoff.ts";
+import { BackoffTable, backoffCurve, jittered } from "../base/backoff.ts";
 import { isFault, KubeletError, messageOf } from "../base/fault.ts";
-import { formatGoDuration } from "../base/go-duration.ts";
+import { goDuration } from "../base/go-duration.ts";
 import type { Log } from "../base/log.ts";
-import { after, type Instant, instant, type Millis, millis, seconds, until } from "../base/units.ts";
+import { after, type Instant, instant, millis, seconds, until } from "../base/units.ts";
 import type { Container, Pod } from "../model/kubernetes.ts";
 import { uidOf } from "../model/pod.ts";
 import type { ImageInfo, SandboxConfig } from "../model/runtime.ts";
@@ -255,7 +255,7 @@ export class ImageDesk {
   }
 
   #soon(): Instant {
-    return after(this.#deps.clock.monotonic(), millis(RETRY_SPAN * (1 + this.#deps.random.fraction() / 2)));
+    return after(this.#deps.clock.monotonic(), jittered(RETRY_SPAN, this.#deps.random));
   }
 
   #whenBack(): Instant {
@@ -288,5 +288,3 @@ const failureOf = (state: ImageState): Entry["lastFailure"] =>
 const isAway = (error: KubeletError): boolean => isFault(error, "runtime-unavailable");
 
 const keyOf = ({ pod, container }: ImageRequest): string => `${uidOf(pod)}_${container.image ?? ""}`;
-
-const goDuration = (span: Millis): string => formatGoDuration(BigInt(Math.floor(span)) * 1_000_000n);

@@ -1,3 +1,4 @@
+import { jittered } from "../base/backoff.ts";
 import { isFault, type KubeletError } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
 import { type Millis, millis, seconds } from "../base/units.ts";
@@ -14,6 +15,8 @@ export interface ComplainDeps {
 }
 
 const SOON = millis(1_000);
+/** Upstream's wait after a failed sync. */
+export const RETRY_SPAN = seconds(10);
 
 /** Event reason of a failed step, upstream's. Steps without one are told in the log only. */
 const REASONS: { readonly [K in Step["kind"]]?: string } = {
@@ -40,7 +43,7 @@ export function complainOf(
   if (pod && reason)
     deps.events.record({ type: "Warning", reason, message: textOf(step, message), about: podSubject(pod) });
   if (fault.code === "runtime-unavailable" || fault.code === "network-not-ready") return SOON;
-  return seconds(10 * (1 + deps.random.fraction() / 2));
+  return jittered(RETRY_SPAN, deps.random);
 }
 
 function reasonOf(step: Step, error: KubeletError): string | undefined {

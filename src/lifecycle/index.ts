@@ -1,4 +1,4 @@
-export { type ComplainDeps, complainOf } from "./complain.ts";
+export { type ComplainDeps, complainOf, RETRY_SPAN } from "./complain.ts";
 export { type ExecuteDeps, execute } from "./execute.ts";
 export { type LeftoverDeps, removeDeadLinks, uidsOnDisk } from "./leftovers.ts";
 export { type Plan, type PlanInput, planPod } from "./plan.ts";

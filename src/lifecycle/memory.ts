@@ -1,5 +1,5 @@
 import { type BackoffCurve, BackoffTable } from "../base/backoff.ts";
-import { formatGoDuration } from "../base/go-duration.ts";
+import { goDuration } from "../base/go-duration.ts";
 import { after, type Instant, millis } from "../base/units.ts";
 import type { Container } from "../model/kubernetes.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
@@ -41,7 +41,7 @@ export class Memory {
     return {
       until: after(this.#clock.monotonic(), millis(end - now)),
       reason: "CrashLoopBackOff",
-      message: `back-off ${formatGoDuration(BigInt(Math.round(this.#crashes.current(keyOf(container)))) * 1_000_000n)} restarting failed container=${container.name} pod=${podName}`,
+      message: `back-off ${goDuration(this.#crashes.current(keyOf(container)))} restarting failed container=${container.name} pod=${podName}`,
     };
   }
 

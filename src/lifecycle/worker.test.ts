@@ -29,7 +29,6 @@ function working(planned: (done: readonly Done[], mailbox: Mailbox) => readonly 
     mailbox,
     {
       clock: time.clock(life.signal),
-      random: { fraction: () => 0, hex: () => "" },
       log: silentLog,
       crashBackoff: backoffCurve(seconds(10), seconds(300), seconds(600)),
       see: () => undefined,

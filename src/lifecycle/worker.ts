@@ -7,7 +7,6 @@ import type { Container, Pod } from "../model/kubernetes.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import { podText } from "../model/subject.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Random } from "../ports/random.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { Memory } from "./memory.ts";
 import { type Plan, type PlanInput, planPod } from "./plan.ts";
@@ -30,7 +29,6 @@ export interface Report {
 
 export interface WorkerDeps {
   readonly clock: Clock;
-  readonly random: Random;
   readonly log: Log;
   readonly crashBackoff: BackoffCurve;
   /** Newest snapshot of the pod. Whoever refreshes it rings the mailbox. */
