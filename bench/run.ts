@@ -115,7 +115,7 @@ async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 async function builtGoKubelet(): Promise<string> {
   const problem = await goProblem();
   if (problem !== undefined) throw new Error(problem);
-  return join(await ensureTool("kubernetes"), "kubelet");
+  return join(await ensureTool("kubelet"), "kubelet");
 }
 
 function keepLogs(folder: string, into: string | undefined): void {

@@ -13,9 +13,17 @@ import { run, tryRun } from "./lib/run.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const CONTAINERD = "github.com/containerd/containerd/v2";
+const KUBERNETES_STAMPS = [
+  "k8s.io/component-base/version.gitVersion=v1.37.2",
+  "k8s.io/component-base/version.gitMajor=1",
+  "k8s.io/component-base/version.gitMinor=37",
+  "k8s.io/client-go/pkg/version.gitVersion=v1.37.2",
+];
 
 interface Tool {
-  /** Package path of each program; its last element names the binary. */
+  /** The folder under `tools/` whose go.mod pins it. */
+  readonly module: string;
+  /** Package path of each program; its last element names the binary, a version element (`v3`) excepted. */
   readonly packages: readonly string[];
   /** Linker `-X` settings: what upstream's own builds stamp into the program. */
   readonly stamps: readonly string[];
@@ -25,21 +33,54 @@ interface Tool {
 
 const TOOLS = {
   containerd: {
+    module: "containerd",
     packages: ["containerd", "containerd-shim-runc-v2", "ctr"].map((name) => `${CONTAINERD}/cmd/${name}`),
     stamps: [`${CONTAINERD}/version.Version=v2.4.2`],
     patience: "about 3 minutes",
   },
-  kubernetes: {
-    packages: ["k8s.io/kubernetes/cmd/kubelet"],
-    stamps: [
-      "k8s.io/component-base/version.gitVersion=v1.37.2",
-      "k8s.io/component-base/version.gitMajor=1",
-      "k8s.io/component-base/version.gitMinor=37",
-      "k8s.io/client-go/pkg/version.gitVersion=v1.37.2",
-    ],
+  /** kube-apiserver, kube-controller-manager, kube-scheduler, kubectl: what the cluster tests need. */
+  "control-plane": {
+    module: "kubernetes",
+    packages: ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"].map(kubernetesProgram),
+    stamps: KUBERNETES_STAMPS,
+    patience: "8 to 12 minutes",
+  },
+  etcd: {
+    module: "etcd",
+    packages: ["go.etcd.io/etcd/server/v3"],
+    stamps: [],
+    patience: "about 1 minute",
+  },
+  "kube-proxy": {
+    module: "kubernetes",
+    packages: [kubernetesProgram("kube-proxy")],
+    stamps: KUBERNETES_STAMPS,
+    patience: "under a minute after the control plane",
+  },
+  coredns: {
+    module: "coredns",
+    packages: ["github.com/coredns/coredns"],
+    stamps: [],
+    patience: "3 to 5 minutes",
+  },
+  "metrics-server": {
+    module: "metrics-server",
+    packages: ["sigs.k8s.io/metrics-server/cmd/metrics-server"],
+    stamps: [],
+    patience: "3 to 5 minutes",
+  },
+  /** The Go kubelet, to be measured and compared against. */
+  kubelet: {
+    module: "kubernetes",
+    packages: [kubernetesProgram("kubelet")],
+    stamps: KUBERNETES_STAMPS,
     patience: "6 to 10 minutes",
   },
 } as const satisfies Record<string, Tool>;
+
+function kubernetesProgram(name: string): string {
+  return `k8s.io/kubernetes/cmd/${name}`;
+}
 
 export type ToolName = keyof typeof TOOLS;
 
@@ -68,10 +109,10 @@ export async function goProblem(): Promise<string | undefined> {
 /** The folder with the tool's programs, built if it is not there yet. Throws with the compiler's words when the build fails. */
 export async function ensureTool(name: ToolName): Promise<string> {
   const tool: Tool = TOOLS[name];
-  const folder = join(cacheFolder(), "tools", `${name}-${await keyOf(name, tool)}`);
+  const folder = join(cacheFolder(), "tools", `${name}-${await keyOf(tool)}`);
   const bin = join(folder, "bin");
   if (existsSync(bin)) return bin;
-  await step(`Building ${name} from its Go module (once, ${tool.patience})`, () => build(name, tool, folder));
+  await step(`Building ${name} from its Go module (once, ${tool.patience})`, () => build(tool, folder));
   return bin;
 }
 
@@ -84,8 +125,8 @@ function flagsOf(tool: Tool): string[] {
   return ["-trimpath", "-buildvcs=false", "-ldflags", linker];
 }
 
-async function keyOf(name: ToolName, tool: Tool): Promise<string> {
-  const module = join(ROOT, "tools", name);
+async function keyOf(tool: Tool): Promise<string> {
+  const module = join(ROOT, "tools", tool.module);
   const hash = createHash("sha256");
   for (const file of ["go.mod", "go.sum"]) hash.update(readFileSync(join(module, file)));
   hash.update(JSON.stringify([tool.packages, flagsOf(tool)]));
@@ -94,13 +135,13 @@ async function keyOf(name: ToolName, tool: Tool): Promise<string> {
 }
 
 /** Builds beside the final place and renames: a build that was broken off leaves nothing that looks finished. */
-async function build(name: ToolName, tool: Tool, folder: string): Promise<void> {
+async function build(tool: Tool, folder: string): Promise<void> {
   const unfinished = `${folder}.unfinished-${process.pid}`;
   mkdirSync(join(unfinished, "bin"), { recursive: true });
   try {
     const into = `${join(unfinished, "bin")}/`;
     await run("go", ["build", ...flagsOf(tool), "-o", into, ...tool.packages], {
-      cwd: join(ROOT, "tools", name),
+      cwd: join(ROOT, "tools", tool.module),
       env: { CGO_ENABLED: "0", GOTOOLCHAIN: "local" },
     });
     // Another build of the same key may have finished first; either result is good.

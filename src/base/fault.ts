@@ -1,3 +1,5 @@
+import type { Millis } from "./units.ts";
+
 /** Closes a switch over a union: a new member fails the type check here, not at run time. */
 export function unreachable(value: never): never {
   throw new TypeError(`Unreachable case: ${JSON.stringify(value)}`);
@@ -14,6 +16,10 @@ export type Fault =
   | { readonly code: "runtime-not-found"; readonly call: string; readonly id: string }
   /** `text` is what the runtime itself said: prefixes such as `RegistryUnavailable` are told apart by it. */
   | { readonly code: "runtime-refused"; readonly call: string; readonly status: string; readonly text?: string }
+  /** No answer from the API server: not reached, TLS refused, cut off, too slow. */
+  | { readonly code: "api-unavailable"; readonly server: string }
+  /** The API server said no, with a Status. `reason` is its `reason` (`NotFound`, `Conflict`, `Expired`, …), "" where it gave none. */
+  | { readonly code: "api-refused"; readonly status: number; readonly reason: string; readonly retryAfter?: Millis }
   | { readonly code: "waiting"; readonly reason: string }
   | { readonly code: "network-not-ready" }
   | { readonly code: "volume-not-mounted"; readonly volume: string }

@@ -34,6 +34,10 @@ export function measuredRuntime(runtime: Runtime, metrics: OperationMetrics, clo
     ),
     reopenContainerLog: timed("reopen_container_log", (id, signal) => runtime.reopenContainerLog(id, signal)),
     execSync: timed("exec_sync", (id, command, timeout, signal) => runtime.execSync(id, command, timeout, signal)),
+    exec: timed("exec", (id, request, signal) => runtime.exec(id, request, signal)),
+    attach: timed("attach", (id, request, signal) => runtime.attach(id, request, signal)),
+    portForward: timed("port_forward", (id, ports, signal) => runtime.portForward(id, ports, signal)),
+    containerStats: timed("list_container_stats", (uid, signal) => runtime.containerStats(uid, signal)),
     // Lasts for ever: there is nothing to time.
     events: (signal) => runtime.events(signal),
   };

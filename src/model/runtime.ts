@@ -244,10 +244,60 @@ export interface RuntimeCondition {
   readonly message: string;
 }
 
-/** `Status`: is the runtime fit, is its network. */
+/** `Status`: is the runtime fit, is its network, and what it can do. */
 export interface RuntimeStatus {
   readonly runtime: RuntimeCondition;
   readonly network: RuntimeCondition;
+  /** One per RuntimeClass handler, "" for the default; empty where the runtime does not tell. */
+  readonly handlers: readonly RuntimeHandler[];
+  /** undefined: an older runtime, which does not tell. */
+  readonly features:
+    | { readonly supplementalGroupsPolicy: boolean; readonly userNamespacesHostNetwork: boolean }
+    | undefined;
+}
+
+export interface RuntimeHandler {
+  readonly name: string;
+  readonly recursiveReadOnlyMounts: boolean;
+  readonly userNamespaces: boolean;
+}
+
+export interface AttachRequest {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly tty: boolean;
+}
+
+export interface ExecRequest extends AttachRequest {
+  readonly command: readonly string[];
+}
+
+/** One container as in `ListContainerStats`. Times as everywhere in this file. undefined: the runtime does not tell. */
+export interface ContainerStats {
+  readonly id: string;
+  readonly name: string;
+  readonly podUid: string;
+  readonly cpu:
+    | { readonly at: number; readonly usageCoreNanoSeconds: number; readonly usageNanoCores: number | undefined }
+    | undefined;
+  readonly memory:
+    | {
+        readonly at: number;
+        readonly workingSetBytes: number;
+        readonly usageBytes: number | undefined;
+        readonly rssBytes: number | undefined;
+        readonly availableBytes: number | undefined;
+        readonly pageFaults: number | undefined;
+        readonly majorPageFaults: number | undefined;
+      }
+    | undefined;
+  readonly swap:
+    | { readonly at: number; readonly usageBytes: number; readonly availableBytes: number | undefined }
+    | undefined;
+  readonly writableLayer:
+    | { readonly at: number; readonly mountpoint: string; readonly usedBytes: number; readonly inodesUsed: number }
+    | undefined;
 }
 
 /** Something happened to a container or sandbox. Only a hint: look again. */

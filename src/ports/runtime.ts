@@ -1,8 +1,11 @@
 import type { Millis } from "../base/units.ts";
 import type {
+  AttachRequest,
   ContainerConfig,
+  ContainerStats,
   ContainerStatus,
   ContainerSummary,
+  ExecRequest,
   FilesystemUsage,
   ImageInfo,
   LinuxResources,
@@ -54,6 +57,13 @@ export interface Runtime {
     timeout: Millis,
     signal: AbortSignal,
   ): Promise<{ readonly stdout: Uint8Array; readonly stderr: Uint8Array; readonly exitCode: number }>;
+
+  /** URL of the runtime's streaming server, good for one connection. */
+  exec(id: string, request: ExecRequest, signal: AbortSignal): Promise<string>;
+  attach(id: string, request: AttachRequest, signal: AbortSignal): Promise<string>;
+  portForward(sandboxId: string, ports: readonly number[], signal: AbortSignal): Promise<string>;
+  /** All that run, or those of one pod. */
+  containerStats(podUid: string | undefined, signal: AbortSignal): Promise<readonly ContainerStats[]>;
 
   /**
    * Hints from the runtime, for ever: the adapter reconnects by itself and picks the best source (CRI events, containerd's event

@@ -51,11 +51,17 @@ export class SimRuntime implements Runtime, Images {
     this.#call("look", "status", signal, undefined, () => ({
       runtime: { status: true, reason: "", message: "" },
       network: { status: true, reason: "", message: "" },
+      handlers: [],
+      features: undefined,
     }));
   cgroupDriver = () => Promise.resolve(undefined);
   updatePodCidr = () => Promise.resolve();
   updateContainerResources = () => Promise.resolve();
   reopenContainerLog = () => Promise.resolve();
+  exec = () => Promise.resolve("http://127.0.0.1:1/exec/sim");
+  attach = () => Promise.resolve("http://127.0.0.1:1/attach/sim");
+  portForward = () => Promise.resolve("http://127.0.0.1:1/portforward/sim");
+  containerStats = () => Promise.resolve([]);
   execSync = () => Promise.resolve({ stdout: new Uint8Array(), stderr: new Uint8Array(), exitCode: 0 });
 
   async runSandbox(config: SandboxConfig, _handler: string, signal: AbortSignal): Promise<string> {

@@ -1,5 +1,6 @@
 import type {
   ContainerState,
+  ContainerStats,
   ContainerStatus,
   ContainerSummary,
   FilesystemUsage,
@@ -40,7 +41,21 @@ export function fromStatus(answer: runtime.v1.StatusResponse.$Properties, attemp
     if (!found) throw badAnswer(attempt, `no condition ${type}`);
     return { status: found.status ?? false, reason: found.reason ?? "", message: found.message ?? "" };
   };
-  return { runtime: find("RuntimeReady"), network: find("NetworkReady") };
+  return {
+    runtime: find("RuntimeReady"),
+    network: find("NetworkReady"),
+    handlers: (answer.runtimeHandlers ?? []).map(({ name, features }) => ({
+      name: name ?? "",
+      recursiveReadOnlyMounts: features?.recursiveReadOnlyMounts ?? false,
+      userNamespaces: features?.userNamespaces ?? false,
+    })),
+    features: answer.features
+      ? {
+          supplementalGroupsPolicy: answer.features.supplementalGroupsPolicy ?? false,
+          userNamespacesHostNetwork: answer.features.userNamespacesHostNetwork ?? false,
+        }
+      : undefined,
+  };
 }
 
 export function fromSandbox(sandbox: runtime.v1.PodSandbox.$Properties, attempt: Attempt): SandboxSummary {
@@ -175,6 +190,49 @@ function fromResources(linux: runtime.v1.LinuxContainerResources.$Properties): L
     ...(linux.cpusetMems ? { cpusetMems: linux.cpusetMems } : {}),
     ...(hugepageLimits.length > 0 ? { hugepageLimits } : {}),
     ...(linux.unified && Object.keys(linux.unified).length > 0 ? { unified: linux.unified } : {}),
+  };
+}
+
+/** Statistics of a container; parts that the runtime left out are undefined. */
+export function fromStats(stats: runtime.v1.ContainerStats.$Properties, attempt: Attempt): ContainerStats {
+  const { attributes, cpu, memory, swap, writableLayer } = stats;
+  return {
+    id: required(attributes?.id, "statistics without container id", attempt),
+    name: attributes?.metadata?.name ?? attributes?.labels?.["io.kubernetes.container.name"] ?? "",
+    podUid: attributes?.labels?.["io.kubernetes.pod.uid"] ?? "",
+    cpu: cpu?.usageCoreNanoSeconds
+      ? {
+          at: sinceEpoch(cpu.timestamp) ?? 0,
+          usageCoreNanoSeconds: cpu.usageCoreNanoSeconds.value ?? 0,
+          usageNanoCores: cpu.usageNanoCores?.value ?? undefined,
+        }
+      : undefined,
+    memory: memory?.workingSetBytes
+      ? {
+          at: sinceEpoch(memory.timestamp) ?? 0,
+          workingSetBytes: memory.workingSetBytes.value ?? 0,
+          usageBytes: memory.usageBytes?.value ?? undefined,
+          rssBytes: memory.rssBytes?.value ?? undefined,
+          availableBytes: memory.availableBytes?.value ?? undefined,
+          pageFaults: memory.pageFaults?.value ?? undefined,
+          majorPageFaults: memory.majorPageFaults?.value ?? undefined,
+        }
+      : undefined,
+    swap: swap?.swapUsageBytes
+      ? {
+          at: sinceEpoch(swap.timestamp) ?? 0,
+          usageBytes: swap.swapUsageBytes.value ?? 0,
+          availableBytes: swap.swapAvailableBytes?.value ?? undefined,
+        }
+      : undefined,
+    writableLayer: writableLayer
+      ? {
+          at: sinceEpoch(writableLayer.timestamp) ?? 0,
+          mountpoint: writableLayer.fsId?.mountpoint ?? "",
+          usedBytes: writableLayer.usedBytes?.value ?? 0,
+          inodesUsed: writableLayer.inodesUsed?.value ?? 0,
+        }
+      : undefined,
   };
 }
 

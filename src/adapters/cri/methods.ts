@@ -76,6 +76,14 @@ export const reopenContainerLog = container(
   cri.ReopenContainerLogResponse,
 );
 export const execSync = container("ExecSync", cri.ExecSyncRequest, cri.ExecSyncResponse);
+export const exec = container("Exec", cri.ExecRequest, cri.ExecResponse);
+export const attach = container("Attach", cri.AttachRequest, cri.AttachResponse);
+export const portForward = container("PortForward", cri.PortForwardRequest, cri.PortForwardResponse);
+export const listContainerStats = container(
+  "ListContainerStats",
+  cri.ListContainerStatsRequest,
+  cri.ListContainerStatsResponse,
+);
 
 export const listImages = image("ListImages", cri.ListImagesRequest, cri.ListImagesResponse);
 export const imageStatus = image("ImageStatus", cri.ImageStatusRequest, cri.ImageStatusResponse);

@@ -130,6 +130,28 @@ export function criRuntime(transport: Transport, limit: Millis, events: Runtime[
       const answer = await transport.unary(methods.execSync, request, call);
       return { stdout: answer.stdout, stderr: answer.stderr, exitCode: answer.exitCode };
     },
+    async exec(id, { command, ...streams }, signal) {
+      const call = options(`exec in container ${short(id)}`, signal, id);
+      const request = { containerId: id, cmd: [...command], ...streams };
+      const { url } = await transport.unary(methods.exec, request, call);
+      return from.required(url, "no url", { call: "Exec", ...call });
+    },
+    async attach(id, streams, signal) {
+      const call = options(`attach to container ${short(id)}`, signal, id);
+      const { url } = await transport.unary(methods.attach, { containerId: id, ...streams }, call);
+      return from.required(url, "no url", { call: "Attach", ...call });
+    },
+    async portForward(sandboxId, ports, signal) {
+      const call = options(`forward ports of sandbox ${short(sandboxId)}`, signal, sandboxId);
+      const request = { podSandboxId: sandboxId, port: [...ports] };
+      const { url } = await transport.unary(methods.portForward, request, call);
+      return from.required(url, "no url", { call: "PortForward", ...call });
+    },
+    async containerStats(podUid, signal) {
+      const call = options("list container stats", signal);
+      const { stats } = await transport.unary(methods.listContainerStats, filter(podUid), call);
+      return (stats ?? []).map((item) => from.fromStats(item, { call: "ListContainerStats", ...call }));
+    },
 
     events,
   };
