@@ -2,11 +2,13 @@
 import { cgroupsContract } from "../src/ports/cgroups.contract.ts";
 import { clockContract } from "../src/ports/clock.contract.ts";
 import { filesContract } from "../src/ports/files.contract.ts";
+import { kubeApiContract } from "../src/ports/kube-api.contract.ts";
 import { mountsContract } from "../src/ports/mounts.contract.ts";
 import { runtimeContract } from "../src/ports/runtime.contract.ts";
 import { Chance } from "../src/sim/chance.ts";
 import { Disk } from "../src/sim/disk.ts";
 import { Faults } from "../src/sim/faults.ts";
+import { SimKubeApi } from "../src/sim/kube-api.ts";
 import { simCgroups } from "../src/sim/sim-cgroups.ts";
 import { SimFiles } from "../src/sim/sim-files.ts";
 import { simMounts } from "../src/sim/sim-mounts.ts";
@@ -66,6 +68,13 @@ function openDisk() {
 }
 filesContract("simulated files", async () => openDisk());
 mountsContract("simulated mounts", async () => openDisk());
+
+kubeApiContract("simulated API server", async () => {
+  const { stop, life, time } = openWorld();
+  const api = new SimKubeApi(time.clock(life));
+  api.faults.latency = () => 5;
+  return { api, clock: time.clock(life), compact: async () => api.server.compact(), close: async () => stop.abort() };
+});
 
 const NO_RULES: Judge = { onRunSandbox() {}, onStopSandbox() {}, onStart() {}, onStop() {} };
 
