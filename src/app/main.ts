@@ -42,6 +42,5 @@ function explain(error: unknown): string {
   return `kubelet: a bug, please report it: ${error instanceof Error ? error.stack : error}\n`;
 }
 
-const code = await main(process.argv.slice(2));
 // At once, whatever is still open: pipes are written synchronously, and a verb has waited for its output.
-process.exit(code);
+void main(process.argv.slice(2)).then((code) => process.exit(code));
