@@ -34,6 +34,7 @@ import type { ContainerStatus, Pod } from "../../src/model/kubernetes.ts";
 import type { LocalAnswers, RejectedManifest } from "../../src/node/index.ts";
 import { CgroupRoot } from "./cgroups.ts";
 import { Containerd, type Release } from "./containerd.ts";
+import { useRegistry } from "./embedded-registry.ts";
 import { Scratch } from "./scratch.ts";
 
 /** "embedded" takes the containerd that is first on PATH, Debian's 1.6; "embedded 2.4" puts ours there. With a release, the kubelet is given an endpoint. */
@@ -122,7 +123,7 @@ export class TestNode {
     const ports: [number, number] = [await freePort(), await freePort()];
     const node = new TestNode({ scratch, cgroup, registry, containerd, address, ports, launcher, env }, options);
     for (const folder of [node.root, node.manifests]) mkdirSync(folder, { recursive: true, mode: 0o750 });
-    if (containerd === undefined) node.#useRegistry();
+    if (containerd === undefined) useRegistry(node.root, registry.address);
     node.configure();
     // From here on the node's own disposal covers the parts.
     made.move();
@@ -412,15 +413,6 @@ export class TestNode {
       this.#asked = undefined;
     });
     return await this.#asked;
-  }
-
-  /** Sends pulls of "registry.local" to our registry. */
-  #useRegistry(): void {
-    const folder = join(runtimePaths(this.root).certs, "registry.local");
-    mkdirSync(folder, { recursive: true });
-    const server = `http://${this.registry.address}`;
-    const lines = [`server = "${server}"`, `[host."${server}"]`, '  capabilities = ["pull", "resolve"]'];
-    writeFileSync(join(folder, "hosts.toml"), `${lines.join("\n")}\n`);
   }
 }
 

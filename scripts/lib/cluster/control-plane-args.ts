@@ -73,6 +73,9 @@ export function controllerManagerArgs({ pki, podCidr, serviceCidr }: Places): re
     "--leader-elect=false",
     "--controllers=*,bootstrap-signer-controller,token-cleaner-controller",
     "--use-service-account-credentials=true",
+    // At its own 20 requests a second it would take five seconds only to make its controllers' accounts.
+    "--kube-api-qps=200",
+    "--kube-api-burst=400",
     "--allocate-node-cidrs=true",
     `--cluster-cidr=${podCidr}`,
     `--service-cluster-ip-range=${serviceCidr}`,

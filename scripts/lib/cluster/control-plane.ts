@@ -23,6 +23,8 @@ export interface ControlPlaneOptions {
   /** Flags of kube-apiserver over those that every cluster has; of a flag given twice the last one counts. */
   readonly apiServerArgs?: readonly string[];
   readonly controllerManagerArgs?: readonly string[];
+  /** The API server checks that kubelets' serving certificates are of the cluster's authority, which kubeadm's does not. */
+  readonly verifyKubelets?: boolean;
   /** Keeps the programs out of a terminal's process group, and so from its ^C. */
   readonly detached?: boolean;
 }
@@ -55,6 +57,7 @@ export class ControlPlane implements AsyncDisposable {
     this.bootstrapToken = newBootstrapToken();
     this.api = new ApiClient(this.adminKubeconfig);
     const places = { pki, address, dataDir: join(folder, "etcd"), podCidr: POD_CIDR, serviceCidr: SERVICE_CIDR };
+    const verify = options.verifyKubelets ? [`--kubelet-certificate-authority=${pki.path("ca.crt")}`] : [];
     const common = { detached: options.detached ?? false };
     const log = (name: string) => join(folder, "logs", `${name}.log`);
     this.etcd = new Program({
@@ -69,7 +72,7 @@ export class ControlPlane implements AsyncDisposable {
       ...common,
       name: "kube-apiserver",
       file: binaries["kube-apiserver"],
-      args: [...apiServerArgs(places), ...(options.apiServerArgs ?? [])],
+      args: [...apiServerArgs(places), ...verify, ...(options.apiServerArgs ?? [])],
       log: log("kube-apiserver"),
       isReady: async () => (await this.api.send("GET", "/readyz")).status === 200,
     });
