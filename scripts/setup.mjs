@@ -12,7 +12,7 @@ import { delimiter, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const VERBS = ["demo", "test", "bench", "build", "check"];
+const VERBS = ["demo", "cluster", "test", "bench", "build", "check"];
 const OLDEST_NODE = 18;
 /** Parts of `npm test` that run no container, and so need neither root nor Debian packages. */
 const LIGHT_PARTS = ["check", "unit", "sim"];
@@ -45,6 +45,9 @@ const CONTAINER_PACKAGES = [
   { name: "procps", files: ["ps"] },
 ];
 
+/** What a cluster needs besides: kube-proxy's rules. */
+const CLUSTER_PACKAGES = [{ name: "nftables", files: ["nft"] }];
+
 /** Root's PATH lacks these after a plain `su`, and they hold iptables and ip. */
 const SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
@@ -72,7 +75,11 @@ async function main() {
   const path = [...(process.env.PATH ?? "").split(delimiter), ...SYSTEM_FOLDERS];
   process.env.PATH = [...new Set(path.filter((folder) => folder !== ""))].join(delimiter);
   if (needsContainers()) checkRoot();
-  await installPackages(needsContainers() ? [...NODE_PACKAGES, ...CONTAINER_PACKAGES] : NODE_PACKAGES);
+  await installPackages([
+    ...NODE_PACKAGES,
+    ...(needsContainers() ? CONTAINER_PACKAGES : []),
+    ...(needsCluster() ? CLUSTER_PACKAGES : []),
+  ]);
   await installDependencies();
   await generateCode();
   const script = join(ROOT, "scripts", `${verb}.ts`);
@@ -81,10 +88,18 @@ async function main() {
 }
 
 function needsContainers() {
-  if (verb === "demo" || verb === "bench") return true;
-  if (verb !== "test") return false;
-  const parts = args.filter((arg) => /^[a-z]+$/.test(arg));
-  return parts.length === 0 || parts.some((part) => !LIGHT_PARTS.includes(part));
+  if (["demo", "cluster", "bench"].includes(verb)) return true;
+  return verb === "test" && (namedParts().length === 0 || namedParts().some((part) => !LIGHT_PARTS.includes(part)));
+}
+
+function needsCluster() {
+  if (verb === "cluster") return true;
+  return verb === "test" && (namedParts().length === 0 || namedParts().includes("cluster"));
+}
+
+/** Of `npm test -- PART...`. */
+function namedParts() {
+  return args.filter((arg) => /^[a-z]+$/.test(arg));
 }
 
 // Machine

@@ -5,10 +5,11 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { runChecks } from "./lib/checks.ts";
+import { isGiven } from "./lib/cluster/binaries.ts";
 import { bold, dim, red, seconds } from "./lib/progress.ts";
 import { runSimulator, simulatorExists } from "./lib/simulation.ts";
 import { type Counts, NOTHING, plus, runTests, summaryLine, testFiles } from "./lib/tests.ts";
-import { ensureTool, goProblem } from "./tools.ts";
+import { ensureTool, goProblem, type ToolName } from "./tools.ts";
 
 const MINUTE = 60_000;
 const TIDY = "test/tidy.test.ts";
@@ -18,8 +19,15 @@ const PARTS = {
   unit: "everything that needs no real parts",
   sim: "the simulator's seeds (--seed N, or --seeds COUNT --from FIRST)",
   node: "real containers, mounts, cgroups, networks; needs root and Go",
+  cluster: "a real API server, scheduler, controllers and kubectl; needs root and Go",
 } as const;
 type Part = keyof typeof PARTS;
+
+/** What is built before the parts that use it run: a test that waits for a compiler would fail by its time limit. */
+const TOOLS: Readonly<Partial<Record<Part, readonly ToolName[]>>> = {
+  node: ["containerd"],
+  cluster: ["containerd", "etcd", "control-plane", "kubelet", "kube-proxy", "coredns"],
+};
 
 interface Request {
   readonly parts: readonly Part[];
@@ -55,7 +63,7 @@ function parseRequest(argv: readonly string[]): Request {
 }
 
 function usage(): string {
-  const parts = Object.entries(PARTS).map(([part, text]) => `  ${part.padEnd(6)} ${text}`);
+  const parts = Object.entries(PARTS).map(([part, text]) => `  ${part.padEnd(7)} ${text}`);
   return [
     "usage: npm test -- [PART...] [--file TEXT] [--name REGEXP]",
     "parts, all when none is named:",
@@ -80,15 +88,29 @@ async function runPart(part: Part, request: Request): Promise<Counts> {
       console.log("  there is no simulator yet (src/app/sim-main.ts)");
       return NOTHING;
     case "node":
+    case "cluster":
       // One at a time: these files measure the machine (leaks, deadlines), and one would see another's containers.
       return await runTests({
-        files: files("test/node/**/*.test.ts"),
+        files: files(`test/${part}/**/*.test.ts`),
         concurrency: 1,
         timeout: 10 * MINUTE,
         name,
         showFiles: true,
       });
   }
+}
+
+/** Builds what the parts need; returns why that cannot be done. */
+async function prepare(parts: readonly Part[]): Promise<string | undefined> {
+  const tools = new Set(parts.flatMap((part) => TOOLS[part] ?? []));
+  if (tools.size === 0) return undefined;
+  const problem = await goProblem();
+  if (problem !== undefined) {
+    const without = (Object.keys(PARTS) as Part[]).filter((part) => TOOLS[part] === undefined).join(", ");
+    return `${problem}. The parts ${without} run without it: npm test -- unit`;
+  }
+  for (const tool of tools) if (!isGiven(tool)) await ensureTool(tool);
+  return undefined;
 }
 
 async function main(): Promise<number> {
@@ -99,17 +121,10 @@ async function main(): Promise<number> {
     console.error(`test: ${error instanceof Error ? error.message : error}\n${usage()}`);
     return 2;
   }
-  if (request.parts.includes("node")) {
-    const problem = await goProblem();
-    if (problem !== undefined) {
-      console.error(
-        `test: ${problem}. The parts ${Object.keys(PARTS)
-          .filter((part) => part !== "node")
-          .join(", ")} run without it: npm test -- unit`,
-      );
-      return 1;
-    }
-    await ensureTool("containerd");
+  const problem = await prepare(request.parts);
+  if (problem !== undefined) {
+    console.error(`test: ${problem}`);
+    return 1;
   }
   let total = NOTHING;
   for (const part of request.parts) {

@@ -94,7 +94,7 @@ export async function goProblem(): Promise<string | undefined> {
   const remedy =
     "Get it from https://go.dev/dl/ (unpack to /usr/local/go and put /usr/local/go/bin on PATH); Debian 12's own golang package is too old";
   if (found === undefined || found.code !== 0)
-    return `${wanted} is needed to build containerd for the node tests, and no "go" was found on PATH. ${remedy}`;
+    return `${wanted} is needed to build containerd, Kubernetes and etcd, and no "go" was found on PATH. ${remedy}`;
   const version = found.stdout.trim();
   const [major = 0, minor = 0] = version
     .replace(/^go/, "")
@@ -103,7 +103,7 @@ export async function goProblem(): Promise<string | undefined> {
   const enough = major > GO_NEEDED[0] || (major === GO_NEEDED[0] && minor >= GO_NEEDED[1]);
   return enough
     ? undefined
-    : `${wanted} is needed to build containerd for the node tests, and "go" is ${version}. ${remedy}`;
+    : `${wanted} is needed to build containerd, Kubernetes and etcd, and "go" is ${version}. ${remedy}`;
 }
 
 /** The folder with the tool's programs, built if it is not there yet. Throws with the compiler's words when the build fails. */

@@ -36,6 +36,9 @@ const PATCH_TYPES = {
   json: "application/json-patch+json",
 } as const;
 
+/** Asking again would not help. 403 is none of them: a server that has just started refuses everybody until it has read the roles. */
+const OUR_FAULT: readonly number[] = [400, 404, 405, 422];
+
 export class ApiClient implements Disposable {
   readonly server: string;
   readonly #agent: Agent;
@@ -122,8 +125,7 @@ export class ApiClient implements Disposable {
           if (isWanted(type === "DELETED" ? undefined : object)) return last;
         }
       } catch (error) {
-        if (error instanceof ApiError && error.status !== 410 && error.status !== 429 && error.status < 500)
-          throw error;
+        if (error instanceof ApiError && OUR_FAULT.includes(error.status)) throw error;
         trouble = error;
         await pause(signal);
       }

@@ -1,7 +1,7 @@
 /** Where the programs of Kubernetes come from: built from the pinned Go modules, or the folder that KUBE_BIN_DIR names. */
 import { accessSync, constants } from "node:fs";
 import { join, resolve } from "node:path";
-import { ensureTool, goProblem } from "../../tools.ts";
+import { ensureTool, type ToolName } from "../../tools.ts";
 
 const CONTROL_PLANE = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"] as const;
 export type ControlPlaneProgram = (typeof CONTROL_PLANE)[number] | "etcd";
@@ -38,14 +38,22 @@ function isProgram(path: string): boolean {
   }
 }
 
+const OPTIONAL = ["kubelet", "kube-proxy", "coredns", "metrics-server"] as const;
+type OptionalProgram = (typeof OPTIONAL)[number];
+
 /** A program that is used when it is asked for: from KUBE_BIN_DIR when it is there, else built. */
-export async function optionalBinary(name: "kubelet" | "kube-proxy" | "coredns" | "metrics-server"): Promise<string> {
-  const given = process.env.KUBE_BIN_DIR;
-  const there = given ? join(resolve(given), name) : undefined;
-  return there !== undefined && isProgram(there) ? there : join(await ensureTool(name), name);
+export async function optionalBinary(name: OptionalProgram): Promise<string> {
+  return givenProgram(name) ?? join(await ensureTool(name), name);
 }
 
-/** Why the programs cannot be had here, or undefined when they can. */
-export async function binariesProblem(): Promise<string | undefined> {
-  return process.env.KUBE_BIN_DIR ? undefined : await goProblem();
+/** Whether KUBE_BIN_DIR has a tool's programs, so that they need not be built. */
+export function isGiven(tool: ToolName): boolean {
+  if (tool === "control-plane" || tool === "etcd") return Boolean(process.env.KUBE_BIN_DIR);
+  const name = OPTIONAL.find((one) => one === tool);
+  return name !== undefined && givenProgram(name) !== undefined;
+}
+
+function givenProgram(name: OptionalProgram): string | undefined {
+  const path = process.env.KUBE_BIN_DIR ? resolve(process.env.KUBE_BIN_DIR, name) : undefined;
+  return path !== undefined && isProgram(path) ? path : undefined;
 }
