@@ -39,6 +39,8 @@ export interface WatchQuery {
   readonly resourceVersion: string;
   /** The server ends the watch after this many seconds. */
   readonly timeoutSeconds: number;
+  /** Called once the server has taken the watch: in a quiet cluster nothing else tells for a minute. */
+  readonly onOpen?: (() => void) | undefined;
 }
 
 export type WatchEvent<T> =

@@ -57,6 +57,7 @@ export class SimKubeApi implements KubeApi {
     };
     try {
       const feed = await this.#do(callOf("watch", at, "", query), open, signal);
+      query.onOpen?.();
       yield* this.#follow<T>(feed, query.timeoutSeconds, signal);
     } finally {
       if (opened) this.server.leave(opened);

@@ -1,0 +1,13 @@
+export { Reflector, type ReflectorDeps, type ReflectorOptions } from "./reflector.ts";
+export {
+  isAlreadyExists,
+  isConflict,
+  isExpired,
+  isNotFound,
+  isTransient,
+  Pace,
+  type PaceCurve,
+  type PaceDeps,
+  type RetryOptions,
+  retrying,
+} from "./retry.ts";
