@@ -47,12 +47,24 @@ export interface Image {
 
 const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const ARCHITECTURE = process.arch === "x64" ? "amd64" : process.arch;
+const LAYER = "application/vnd.oci.image.layer.v1.tar";
 const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 
+export interface BuildOptions {
+  /** False: plain layers. For large programs that go to a registry on this machine, compressing takes longer than all the rest. */
+  readonly compress?: boolean;
+}
+
 /** An image with one layer for each list of entries. */
-export async function buildImage(layers: readonly (readonly ImageEntry[])[], config: ImageConfig): Promise<Image> {
+export async function buildImage(
+  layers: readonly (readonly ImageEntry[])[],
+  config: ImageConfig,
+  { compress = true }: BuildOptions = {},
+): Promise<Image> {
   const tars = await Promise.all(layers.map(tarOf));
-  const blobs = tars.map((tar) => blobOf("application/vnd.oci.image.layer.v1.tar+gzip", gzipSync(tar, { level: 6 })));
+  const blobs = tars.map((tar) =>
+    compress ? blobOf(`${LAYER}+gzip`, gzipSync(tar, { level: 6 })) : blobOf(LAYER, tar),
+  );
   const configBlob = jsonBlob("application/vnd.oci.image.config.v1+json", {
     created: "1970-01-01T00:00:00Z",
     architecture: ARCHITECTURE,
@@ -71,9 +83,13 @@ export async function buildImage(layers: readonly (readonly ImageEntry[])[], con
 }
 
 /** A shell and all applets of this machine's busybox, runs `sh` unless told otherwise. `extra` entries lie over it. */
-export async function busyboxImage(config: ImageConfig = {}, extra: readonly ImageEntry[] = []): Promise<Image> {
+export async function busyboxImage(
+  config: ImageConfig = {},
+  extra: readonly ImageEntry[] = [],
+  options: BuildOptions = {},
+): Promise<Image> {
   const base = await busyboxEntries();
-  return await buildImage(extra.length === 0 ? [base] : [base, extra], { Cmd: ["sh"], ...config });
+  return await buildImage(extra.length === 0 ? [base] : [base, extra], { Cmd: ["sh"], ...config }, options);
 }
 
 /** A sandbox image for tests of a runtime that brings none: a process that sleeps for ever and ends when told to. */

@@ -3,6 +3,7 @@
  * all of it is gone. One to a test file, because it uses the well-known ports of the file's own network.
  */
 
+import { addOnsReady, installAddOns } from "../../scripts/lib/cluster/add-ons.ts";
 import type { AnyObject, ApiClient, UntilOptions } from "../../scripts/lib/cluster/api-client.ts";
 import { ControlPlane, type ControlPlaneOptions } from "../../scripts/lib/cluster/control-plane.ts";
 import { busyboxImage } from "../../scripts/lib/images.ts";
@@ -16,6 +17,8 @@ import { Scratch } from "./scratch.ts";
 export interface TestClusterOptions extends ClusterNodeOptions {
   /** False: a control plane without a node; see addNode(). */
   readonly node?: boolean;
+  /** Cluster DNS and services: CoreDNS and kube-proxy as pods, which takes some seconds more. */
+  readonly addOns?: boolean;
   readonly apiServerArgs?: ControlPlaneOptions["apiServerArgs"];
   readonly controllerManagerArgs?: ControlPlaneOptions["controllerManagerArgs"];
   /** False: the API server does not check kubelets' serving certificates, as in kubeadm's clusters. */
@@ -65,6 +68,7 @@ export class TestCluster implements AsyncDisposable {
     if (options.node !== false) {
       try {
         await cluster.addNode(options);
+        if (options.addOns) await cluster.installAddOns();
       } catch (error) {
         await cluster[Symbol.asyncDispose]();
         throw error;
@@ -102,6 +106,21 @@ export class TestCluster implements AsyncDisposable {
     const node = await ClusterNode.start(this.plane, place, { ...this.#options, name, ...options });
     this.nodes.push(node);
     return node;
+  }
+
+  /** CoreDNS and kube-proxy, doing their work. */
+  async installAddOns(): Promise<void> {
+    await installAddOns(this.plane, this.registry);
+    try {
+      await addOnsReady(this.api);
+    } catch (error) {
+      const pods = await this.kubectl("-n", "kube-system", "describe", "pods");
+      throw new Error(
+        `${error instanceof Error ? error.message : error}
+${pods}`,
+        { cause: error },
+      );
+    }
   }
 
   /** Runs kubectl as kubernetes-admin; throws with its words unless it succeeds. */
