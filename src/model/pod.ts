@@ -80,8 +80,18 @@ export const isPrivileged = (container: Container | EphemeralContainer): boolean
   container.securityContext?.privileged === true;
 export const hasPrivilegedContainer = (pod: Pod): boolean => allContainersOf(pod).some(isPrivileged);
 
-/** What the spec grants to a stop; 30 s where it says nothing. The API's deletion grace and overrides are the worker's business. */
+/** What the spec grants to a stop; 30 s where it says nothing. */
 export const gracePeriodOf = (pod: Pod): Millis =>
   seconds(Math.max(0, pod.spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS));
 
-export const isDeleted = (pod: Pod): boolean => pod.metadata?.deletionTimestamp !== undefined;
+/** Whether the API server was told to delete it. A manifest can't say so of a static pod: it goes with its file. */
+export const isDeleted = (pod: Pod): boolean => !isStatic(pod) && pod.metadata?.deletionTimestamp !== undefined;
+
+/** What a stop of the whole pod is granted: whoever deleted it in the API had the last word. */
+export function stopGraceOf(pod: Pod): Millis {
+  const asked = isDeleted(pod) ? pod.metadata?.deletionGracePeriodSeconds : undefined;
+  return asked === undefined ? gracePeriodOf(pod) : seconds(Math.max(1, asked));
+}
+
+/** It has run its course, says the API server. */
+export const hasEndedPhase = (pod: Pod): boolean => pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";

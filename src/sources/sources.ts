@@ -24,10 +24,12 @@ export interface SourcesDeps {
   readonly http: HttpClient;
   readonly clock: Clock;
   readonly log: Log;
+  /** Pods of the API server; see `ApiPods`. Absent: a node without a cluster. */
+  readonly api?: AsyncIterable<SourceUpdate> | undefined;
 }
 
 /**
- * Updates of all static sources. Each is the whole current set of its source; of several that came while the reader was busy only the
+ * Updates of all sources. Each is the whole current set of its source; of several that came while the reader was busy only the
  * newest per source is given. A configured source has been seen once its first update came. Ends at once where no source is
  * configured, else by abort only.
  */
@@ -38,7 +40,7 @@ export async function* readSources(
 ): AsyncIterable<SourceUpdate> {
   const stop = new AbortController();
   const stopped = AbortSignal.any([signal, stop.signal]);
-  const sources = openSources(options, deps, stopped);
+  const sources = [...openSources(options, deps, stopped), ...(deps.api ? [deps.api] : [])];
   if (sources.length === 0) return;
   const newest = new Map<string, SourceUpdate>();
   const bell = new Bell();

@@ -4,6 +4,7 @@ import { defaultPod } from "../model/defaults.ts";
 import { fnv128 } from "../model/fnv128.ts";
 import type { Pod, Toleration } from "../model/kubernetes.ts";
 import { ANNOTATION_CONFIG_HASH, ANNOTATION_CONFIG_SEEN, ANNOTATION_CONFIG_SOURCE } from "../model/names.ts";
+import { isPodUid } from "../model/path-names.ts";
 import { validatePod } from "../model/validate.ts";
 import type { StaticSource } from "./update.ts";
 
@@ -24,7 +25,6 @@ export type StaticPod =
 const NO_EXECUTE: Toleration = { operator: "Exists", effect: "NoExecute" };
 /** Priority of `system-node-critical`. */
 const NODE_CRITICAL_PRIORITY = 2_000_001_000;
-const OWN_UID = /^[A-Za-z0-9][-A-Za-z0-9]{0,127}$/;
 const utf8 = new TextEncoder();
 
 /** The pod that this node runs for a decoded manifest: named after the node, defaulted, valid, and free of the API. */
@@ -37,9 +37,8 @@ export function staticPod(decoded: Pod, origin: Origin): StaticPod {
   return { kind: "pod", pod, warnings: priorityWarnings(pod) };
 }
 
-/** Directories and log paths are made of the UID. */
 function uidProblems({ metadata }: Pod): readonly Problem[] {
-  if (!metadata?.uid || OWN_UID.test(metadata.uid)) return [];
+  if (!metadata?.uid || isPodUid(metadata.uid)) return [];
   return [
     { field: "metadata.uid", message: 'must be at most 128 letters, digits and "-": leave it out to have one made' },
   ];

@@ -50,6 +50,7 @@ const report = (doing: string): PodReport => ({
   sandboxReason: undefined,
   goal: "run",
   ended: false,
+  released: false,
   doing,
 });
 

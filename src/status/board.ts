@@ -1,7 +1,7 @@
 import { messageOf } from "../base/fault.ts";
 import { isInside } from "../base/inside.ts";
 import type { Pod, PodStatus } from "../model/kubernetes.ts";
-import { uidOf } from "../model/pod.ts";
+import { hasEndedPhase, isStatic, uidOf } from "../model/pod.ts";
 import { qosClassOf } from "../model/pod-resources.ts";
 import type { ContainerStatus, PodSnapshot } from "../model/runtime.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -25,12 +25,18 @@ export interface PodReport {
   readonly sandboxReason: string | undefined;
   readonly goal: "run" | "stop";
   readonly ended: boolean;
+  /** Nothing of the pod runs, its volumes and cgroup are gone. */
+  readonly released: boolean;
   readonly doing: string | undefined;
 }
 
 export interface Posted {
   readonly pod: Pod;
   readonly status: PodStatus;
+  /** No container of it can be running. */
+  readonly quiet: boolean;
+  /** Nothing runs and nothing of the node is held any more: whoever deleted it may have it gone. */
+  readonly released: boolean;
   /** What happens to the pod right now, in plain words. */
   readonly doing: string | undefined;
   /** Since when, ms since the epoch. */
@@ -47,7 +53,14 @@ export interface BoardDeps {
   readonly runtimeName: () => string;
   /** Lines of a log file's end, as text without stamps. */
   readonly logTail: (file: Uint8Array, lines: number) => string;
+  /** What the API server shows of a static pod from before this kubelet started. */
+  readonly lastStatus?: ((pod: Pod) => PodStatus | undefined) | undefined;
+  /** Told of every status, changed or not. */
+  readonly onPost?: ((posted: Posted) => void) | undefined;
 }
+
+/** The API server knows its end, and the runtime has nothing that could tell more. */
+const isOver = (pod: Pod, seen: PodSnapshot | undefined): boolean => hasEndedPhase(pod) && !seen?.containers.length;
 
 /** Nothing of the pod is on the node. */
 const UNTOUCHED = {
@@ -56,6 +69,7 @@ const UNTOUCHED = {
   sandboxReason: undefined,
   goal: "run",
   ended: false,
+  released: false,
 } as const;
 
 /** The only writer of pod status: newest status by UID, computed when a worker reports. */
@@ -100,14 +114,16 @@ export class StatusBoard {
   /** A pod that was refused: it never gets a worker, and no container of it is told of. */
   reject(pod: Pod, reason: string, message: string): void {
     const now = this.#deps.clock.wall().getTime();
+    const generation = pod.metadata?.generation;
     const status: PodStatus = {
+      ...(generation ? { observedGeneration: generation } : {}),
       phase: "Failed",
       reason,
       message: `Pod was rejected: ${message}`,
-      startTime: timeText(now),
-      qosClass: qosClassOf(pod),
+      startTime: pod.status?.startTime ?? timeText(now),
+      qosClass: pod.status?.qosClass ?? qosClassOf(pod),
     };
-    this.#posted.set(uidOf(pod), { pod, status, doing: undefined, doingSince: now });
+    this.#show({ pod, status, quiet: true, released: false, doing: undefined, doingSince: now });
   }
 
   forget(uid: string): void {
@@ -123,15 +139,38 @@ export class StatusBoard {
   }
 
   #post(report: PodReport, pod: Pod, messages: ReadonlyMap<string, string>): void {
-    const { uid, seen, waiting, sandboxReason, goal, ended, doing } = report;
+    const { uid, seen, doing, released } = report;
     this.#latest.set(uid, report);
     const before = this.#posted.get(uid);
     const now = this.#deps.clock.wall();
     const doingSince = before && before.doing === doing ? before.doingSince : now.getTime();
-    const status = computePodStatus({
+    const previous = before?.status ?? this.#lastStatus(pod);
+    const status = previous && isOver(pod, seen) ? previous : this.#compute(report, pod, previous, messages, now);
+    const quiet = !seen?.containers.some(({ state }) => state === "running" || state === "unknown");
+    this.#show({ pod, status, quiet, released, doing, doingSince });
+  }
+
+  /** A kubelet that starts goes on from what the API server shows: what it does not see any more it can't tell otherwise. */
+  #lastStatus(pod: Pod): PodStatus | undefined {
+    return isStatic(pod) ? this.#deps.lastStatus?.(pod) : pod.status;
+  }
+
+  #show(posted: Posted): void {
+    this.#posted.set(uidOf(posted.pod), posted);
+    this.#deps.onPost?.(posted);
+  }
+
+  #compute(
+    { seen, waiting, sandboxReason, goal, ended, released }: PodReport,
+    pod: Pod,
+    previous: PodStatus | undefined,
+    messages: ReadonlyMap<string, string>,
+    now: Date,
+  ): PodStatus {
+    return computePodStatus({
       pod,
       seen,
-      previous: before?.status,
+      previous,
       startFailures: waiting,
       sandboxReason,
       terminal: ended,
@@ -140,8 +179,8 @@ export class StatusBoard {
       hostIps: this.#deps.nodeIps(),
       runtimeName: this.#deps.runtimeName(),
       now,
+      released,
     });
-    this.#posted.set(uid, { pod, status, doing, doingSince });
   }
 
   async #read(

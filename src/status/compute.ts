@@ -1,11 +1,13 @@
 import { sandboxNeed } from "../containers/index.ts";
 import type { ContainerStatus, Pod, PodCondition, PodStatus } from "../model/kubernetes.ts";
-import { containersOf, ephemeralContainersOf, initContainersOf, usesHostNetwork } from "../model/pod.ts";
+import { containersOf, ephemeralContainersOf, initContainersOf, isStatic, usesHostNetwork } from "../model/pod.ts";
+import { OWN_CONDITIONS } from "../model/pod-conditions.ts";
 import { qosClassOf } from "../model/pod-resources.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import { hostAddresses, podAddresses } from "./addresses.ts";
-import { conditionsOf, OWN_CONDITIONS, type Verdict } from "./conditions.ts";
+import { conditionsOf, type Verdict } from "./conditions.ts";
 import { type ContainerInput, containerStatuses } from "./container-status.ts";
+import { endedStatuses } from "./final.ts";
 import { isTerminalPhase, type Phase, phaseOf } from "./phase.ts";
 import { anyRegularActive } from "./seen.ts";
 import { timeText } from "./time.ts";
@@ -18,6 +20,8 @@ export interface StatusInput extends Omit<ContainerInput, "seen"> {
   readonly sandboxReason?: string | undefined;
   /** Something is started again though no restart policy says so: a replaced definition. Such a pod has not ended. */
   readonly goesOn?: boolean | undefined;
+  /** Nothing of it runs and nothing of it is held: whatever has no end yet is given one. */
+  readonly released?: boolean | undefined;
   /** The node itself ended the pod: rejected, evicted, past its deadline. */
   readonly imposed?: { readonly phase: "Failed"; readonly reason: string; readonly message: string } | undefined;
   /** Addresses of this node, the main one first. */
@@ -31,12 +35,18 @@ export function computePodStatus(input: StatusInput): PodStatus {
   const { metadata } = pod;
   const seen = input.seen ?? emptySnapshot(pod);
   const known: ContainerInput = { ...input, seen };
-  const init = containerStatuses(known, initContainersOf(pod), previous?.initContainerStatuses ?? []);
-  const regular = containerStatuses(known, containersOf(pod), previous?.containerStatuses ?? []);
+  const shown = {
+    initContainerStatuses: containerStatuses(known, initContainersOf(pod), previous?.initContainerStatuses ?? []),
+    containerStatuses: containerStatuses(known, containersOf(pod), previous?.containerStatuses ?? []),
+  };
+  const { initContainerStatuses: init, containerStatuses: regular } = input.released
+    ? endedStatuses(pod, shown)
+    : shown;
   const ephemeral = containerStatuses(known, ephemeralContainersOf(pod), previous?.ephemeralContainerStatuses ?? []);
   const statuses = [...init, ...regular];
   const initialised = anyRegularActive(pod, seen);
-  const end = endOf(input, phaseOf({ pod, statuses, terminal: input.terminal, initialised }));
+  const phase = phaseOf({ pod, statuses, terminal: input.terminal, initialised });
+  const end = endOf(input, input.released ? endPhaseOf(pod, phase) : phase);
   return {
     ...(metadata?.generation ? { observedGeneration: metadata.generation } : {}),
     phase: end.phase,
@@ -47,7 +57,7 @@ export function computePodStatus(input: StatusInput): PodStatus {
     startTime: previous?.startTime ?? pod.status?.startTime ?? timeText(beginOf(seen, input.now)),
     ...(init.length > 0 ? { initContainerStatuses: init } : {}),
     containerStatuses: byName(regular),
-    qosClass: qosClassOf(pod),
+    qosClass: pod.status?.qosClass ?? qosClassOf(pod),
     ...(ephemeral.length > 0 ? { ephemeralContainerStatuses: byName(ephemeral) } : {}),
   };
 }
@@ -63,6 +73,9 @@ function emptySnapshot({ metadata }: Pod): PodSnapshot {
   const { uid = "", name = "", namespace = "default" } = metadata ?? {};
   return { uid, name, namespace, sandboxes: [], containers: [] };
 }
+
+/** A pod that never came to run has failed. A static pod's phase is not forced: its file may still be there. */
+const endPhaseOf = (pod: Pod, phase: Phase): Phase => (isTerminalPhase(phase) || isStatic(pod) ? phase : "Failed");
 
 /** A terminal phase never changes again; reason and message stay with their phase. */
 function endOf(

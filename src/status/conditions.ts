@@ -22,18 +22,6 @@ export interface ConditionInput {
   readonly sandboxReason: string | undefined;
 }
 
-/** Types that this room decides about. What is of another type was set by somebody else and stays. */
-export const OWN_CONDITIONS: ReadonlySet<string> = new Set([
-  "PodScheduled",
-  "Ready",
-  "Initialized",
-  "ContainersReady",
-  "PodReadyToStartContainers",
-  "PodResizeInProgress",
-  "PodResizePending",
-  "AllContainersRestarting",
-]);
-
 /** Every condition that the node decides about, in upstream's order. */
 export function conditionsOf(input: ConditionInput): readonly Verdict[] {
   const containersReady = containersReadyOf(input);

@@ -1,0 +1,3 @@
+export type { StaticPods } from "./mirror-pods.ts";
+export { Reporter, type ReporterDeps } from "./reporter.ts";
+export type { Post } from "./status-writer.ts";

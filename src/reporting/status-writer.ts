@@ -1,0 +1,271 @@
+import { isFault, KubeletError } from "../base/fault.ts";
+import type { Log } from "../base/log.ts";
+import { type Millis, millis } from "../base/units.ts";
+import { isConflict, isNotFound, isTransient, Pace } from "../kube/index.ts";
+import type { Pod, PodStatus } from "../model/kubernetes.ts";
+import { hasEndedPhase, isMirror, nameOf, namespaceOf, uidOf } from "../model/pod.ts";
+import { podText } from "../model/subject.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { KubeApi } from "../ports/kube-api.ts";
+import type { Random } from "../ports/random.ts";
+import { mergeStatus, sameStatus } from "./merge-status.ts";
+import { statusPatch } from "./status-patch.ts";
+import { answeredPod, podsOf, type SeenPods, targetOf } from "./target.ts";
+
+export interface WriterDeps {
+  readonly api: Pick<KubeApi, "patch" | "delete">;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly seen: SeenPods;
+  /** Milliseconds from when a status was first to be sent until the API server had it. */
+  readonly onSent?: ((took: number) => void) | undefined;
+}
+
+/** What is to be known of a pod. */
+export interface Post {
+  readonly pod: Pod;
+  readonly status: PodStatus;
+  /** No container of it can be running. */
+  readonly quiet: boolean;
+  /** Nothing of the node is held by it any more: if it is to be deleted, it may go. */
+  readonly released: boolean;
+}
+
+interface Entry {
+  post: Post;
+  /** A look at the API is under way; what comes meanwhile asks for one more. */
+  busy: boolean;
+  again: boolean;
+  /** Since when there is something to send, for measuring. */
+  since: number | undefined;
+  /** What the API server answered to our last write: newer than what the watch has told, for a while. */
+  answer: { readonly pod: Pod; readonly at: number } | undefined;
+  /** The last write: what was wanted, and what the API server made of it. */
+  written: { readonly wanted: PodStatus; readonly result: PodStatus; readonly at: number } | undefined;
+  /** UID in the API whose deletion was asked for. */
+  deleted: string | undefined;
+  pace: Pace | undefined;
+  rest: { readonly end: AbortController; readonly why: "failed" | "paced" } | undefined;
+}
+
+/** How long our own write's answer is believed rather than an older object of the watch: after that something is wrong with its version. */
+const TRUST_ANSWER_MS = 30_000;
+/** Whoever changes what we wrote is corrected that often at most: two writers must not chase each other. Upstream looks every ten seconds. */
+const RECONCILE_MS = 10_000;
+const RESTED = new Error("Look again");
+
+/**
+ * Keeps the status of each pod in the API server as it was last posted, and asks for the final deletion when a pod that is to go holds nothing any more.
+ * Writes of one pod come one after another, the newest wins; those of different pods go side by side. A write that failed is tried again, ever later.
+ *
+ *   post, change in the API ──► look: target, newest of watch and answer ──► merge ──► same: at rest
+ *                                 ▲                                            │ other: patch ──► answer
+ *                                 └── after a wait, where it failed ◄──────────┘        └─ ended, released: delete
+ */
+export class StatusWriter {
+  readonly #deps: WriterDeps;
+  readonly #signal: AbortSignal;
+  readonly #entries = new Map<string, Entry>();
+  readonly #bug = Promise.withResolvers<never>();
+
+  constructor(deps: WriterDeps, signal: AbortSignal) {
+    this.#deps = deps;
+    this.#signal = signal;
+    this.#bug.promise.catch(() => {});
+  }
+
+  /** Rejects with a bug; never resolves. */
+  get failed(): Promise<never> {
+    return this.#bug.promise;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  post(post: Post): void {
+    const uid = uidOf(post.pod);
+    const known = this.#entries.get(uid);
+    const entry = known ?? newEntry(post);
+    if (!known) this.#entries.set(uid, entry);
+    entry.post = post;
+    this.#wake(entry, "paced");
+  }
+
+  forget(uid: string): void {
+    const entry = this.#entries.get(uid);
+    this.#entries.delete(uid);
+    entry?.rest?.end.abort(RESTED);
+  }
+
+  /** Objects of the API server changed. `keys`: `namespace/name`. */
+  changed(keys: ReadonlySet<string>): void {
+    for (const entry of this.#entries.values()) {
+      const { pod } = entry.post;
+      if (keys.has(`${namespaceOf(pod)}/${nameOf(pod)}`)) this.#wake(entry, "paced");
+    }
+  }
+
+  /** The API server is there again: what waits for that need not wait longer. */
+  recovered(): void {
+    for (const entry of this.#entries.values()) if (entry.rest?.why === "failed") this.#wake(entry, "failed");
+  }
+
+  #wake(entry: Entry, cause: "failed" | "paced"): void {
+    entry.again = true;
+    // A wait after a failure is not cut short by news: a server in trouble would get no rest.
+    if (entry.rest?.why === cause) entry.rest.end.abort(RESTED);
+    if (entry.busy || this.#signal.aborted) return;
+    entry.busy = true;
+    this.#drive(entry).catch((error: unknown) => {
+      if (!this.#signal.aborted) this.#bug.reject(error);
+    });
+  }
+
+  async #drive(entry: Entry): Promise<void> {
+    const uid = uidOf(entry.post.pod);
+    while (entry.again && this.#entries.get(uid) === entry) {
+      entry.again = false;
+      const wait = await this.#try(entry);
+      if (wait === undefined) continue;
+      entry.again = true;
+      await this.#rest(entry, wait);
+    }
+    entry.busy = false;
+  }
+
+  async #rest(entry: Entry, { span, why }: { readonly span: Millis; readonly why: "failed" | "paced" }): Promise<void> {
+    const end = new AbortController();
+    entry.rest = { end, why };
+    try {
+      await this.#deps.clock.sleep(span, AbortSignal.any([this.#signal, end.signal]));
+    } catch (error) {
+      if (error !== RESTED) throw error;
+    } finally {
+      entry.rest = undefined;
+    }
+  }
+
+  /** undefined: all is as it should be. */
+  async #try(entry: Entry): Promise<{ readonly span: Millis; readonly why: "failed" | "paced" } | undefined> {
+    try {
+      const span = await this.#look(entry);
+      entry.pace = undefined;
+      return span === undefined ? undefined : { span, why: "paced" };
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      if (!(error instanceof KubeletError)) throw error;
+      return { span: this.#afterFailure(entry, error), why: "failed" };
+    }
+  }
+
+  #afterFailure(entry: Entry, error: KubeletError): Millis {
+    // It is gone, or another has its name: the watch will tell. If it does not, what we believed of it was wrong.
+    if (isNotFound(error) || isConflict(error)) entry.answer = undefined;
+    const isFirst = entry.pace === undefined;
+    entry.pace ??= new Pace(this.#deps);
+    const span = entry.pace.next(error);
+    const fields = { pod: podText(entry.post.pod), err: error.message, retryInMs: Math.round(span) };
+    // That the whole API server is away is told once, by who follows its pods.
+    if (isFirst && !isFault(error, "api-unavailable") && !isNotFound(error) && !isTransient(error))
+      this.#deps.log.warn("Cannot write the status of a pod", fields);
+    else this.#deps.log.debug(2, "Cannot write the status of a pod", fields);
+    return span;
+  }
+
+  /** Makes the API's status ours, if it is not. undefined: done; else when to look again. */
+  async #look(entry: Entry): Promise<Millis | undefined> {
+    const { post } = entry;
+    const now = this.#deps.clock.monotonic();
+    const seen = targetOf(post.pod, this.#deps.seen);
+    if (!seen) return undefined;
+    const base = this.#newest(seen, entry, now);
+    const wall = this.#deps.clock.wall();
+    const wanted = mergeStatus({
+      base: base.status ?? {},
+      wanted: post.status,
+      quiet: post.quiet,
+      now: `${wall.toISOString().slice(0, 19)}Z`,
+    });
+    if (sameStatus(base.status ?? {}, wanted)) {
+      entry.since = undefined;
+      return this.#deleteIfDone(entry, post, base);
+    }
+    entry.since ??= now;
+    const paced = this.#paced(entry, base.status ?? {}, wanted, now);
+    if (paced === "settled") return this.#deleteIfDone(entry, post, base);
+    return paced ?? this.#write(entry, post, base, wanted);
+  }
+
+  #newest(seen: Pod, entry: Entry, now: number): Pod {
+    const { answer } = entry;
+    if (!answer || answer.pod.metadata?.uid !== seen.metadata?.uid) return seen;
+    if (now - answer.at < TRUST_ANSWER_MS && isNewer(answer.pod, seen)) return answer.pod;
+    entry.answer = undefined;
+    return seen;
+  }
+
+  /** What was written already and is not there: the API server would not take it as it was, or somebody changed it since. */
+  #paced(entry: Entry, base: PodStatus, wanted: PodStatus, now: number): Millis | "settled" | undefined {
+    const { written } = entry;
+    if (!written || !sameStatus(written.wanted, wanted)) return undefined;
+    if (sameStatus(written.result, base)) return "settled";
+    const due = written.at + RECONCILE_MS;
+    return due > now ? millis(due - now) : undefined;
+  }
+
+  async #write(entry: Entry, post: Post, base: Pod, wanted: PodStatus): Promise<Millis | undefined> {
+    const { api, clock, log, onSent } = this.#deps;
+    const uid = base.metadata?.uid ?? "";
+    const body = statusPatch(uid, base.status ?? {}, wanted);
+    if (!body) return this.#deleteIfDone(entry, post, base);
+    log.debug(3, "Patching the status of a pod", { pod: podText(post.pod), phase: wanted.phase });
+    const [at, name] = [podsOf(namespaceOf(base)), nameOf(base)];
+    const answer = answeredPod(await api.patch(at, name, "strategic", body, this.#signal, { subresource: "status" }));
+    const now = clock.monotonic();
+    entry.answer = answer ? { pod: answer, at: now } : undefined;
+    entry.written = { wanted, result: answer?.status ?? wanted, at: now };
+    if (entry.since !== undefined) onSent?.(now - entry.since);
+    entry.since = undefined;
+    return answer ? this.#deleteIfDone(entry, post, answer) : undefined;
+  }
+
+  /** The last word on a pod: everything of it has stopped and is given back, and the status that says so is out. */
+  async #deleteIfDone(entry: Entry, post: Post, base: Pod): Promise<undefined> {
+    const { uid = "", deletionTimestamp } = base.metadata ?? {};
+    if (deletionTimestamp === undefined || !post.released || entry.deleted === uid) return;
+    if (isMirror(base) || !hasEndedPhase(base)) return;
+    this.#deps.log.debug(3, "Deleting a pod for good", { pod: podText(base) });
+    try {
+      await this.#deps.api.delete(
+        podsOf(namespaceOf(base)),
+        nameOf(base),
+        { gracePeriodSeconds: 0, uid },
+        this.#signal,
+      );
+    } catch (error) {
+      if (!isNotFound(error) && !isConflict(error)) throw error;
+    }
+    entry.deleted = uid;
+  }
+}
+
+const newEntry = (post: Post): Entry => ({
+  post,
+  busy: false,
+  again: false,
+  since: undefined,
+  answer: undefined,
+  written: undefined,
+  deleted: undefined,
+  pace: undefined,
+  rest: undefined,
+});
+
+/** Versions of one resource are numbers that grow (KEP-5504). What is no number tells nothing. */
+function isNewer(a: Pod, b: Pod): boolean {
+  const [first = "", second = ""] = [a.metadata?.resourceVersion, b.metadata?.resourceVersion];
+  if (!/^\d{1,38}$/.test(first) || !/^\d{1,38}$/.test(second)) return false;
+  return BigInt(first) > BigInt(second);
+}
