@@ -66,6 +66,8 @@ export function stepText({ step, took, failure }: StepDone): string | undefined 
       return failure ? `removing an old container of ${step.name} ${how}` : undefined;
     case "remove-sandbox":
       return failure ? `removing an old sandbox ${how}` : undefined;
+    case "release":
+      return failure ? `taking down volumes and cgroup ${how}` : undefined;
     case "finish":
       return failure ? `cleaning up ${how}` : undefined;
     default:

@@ -1,9 +1,10 @@
 import { unreachable } from "../base/fault.ts";
+import { millis } from "../base/units.ts";
 import type { ImageDesk } from "../images/index.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { podSubject } from "../model/subject.ts";
 import type { Runtime } from "../ports/runtime.ts";
-import { type FinishDeps, finishPod, removeContainer, removeSandbox } from "./finish.ts";
+import { type FinishDeps, finishPod, releasePod, removeContainer, removeSandbox } from "./finish.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { Memory } from "./memory.ts";
 import { type PrepareDeps, prepare } from "./prepare.ts";
@@ -18,7 +19,8 @@ export type ExecuteDeps = PrepareDeps &
     readonly cgroups: PrepareDeps["cgroups"] & FinishDeps["cgroups"];
     readonly volumes: PrepareDeps["volumes"] & FinishDeps["volumes"];
     readonly desk: ImageDesk;
-    readonly runtimeHandler: (pod: Pod) => string;
+    /** What its RuntimeClass means; "" for the default. @throws KubeletError `waiting` */
+    readonly runtimeHandler: (pod: Pod, signal: AbortSignal) => Promise<string> | string;
   };
 
 /** Does one step. Decides nothing: what is done was planned. @throws KubeletError, or `signal.reason` */
@@ -39,7 +41,9 @@ export async function execute(
     case "run-sandbox":
       return runSandbox(needed(pod), step, deps, signal);
     case "stop-containers":
-      return stopContainers(step.stops, pod, memory, deps, signal);
+      return mailbox.stopWithin(millis(Math.max(...step.stops.map(({ grace }) => grace))), signal, (hurry) =>
+        stopContainers(step.stops, pod, memory, deps, hurry),
+      );
     case "stop-sandbox":
       await deps.runtime.stopSandbox(step.id, signal);
       memory.stopped.add(step.id);
@@ -50,6 +54,10 @@ export async function execute(
       return removeContainer(uid, step.id, deps, signal);
     case "remove-sandbox":
       return removeSandbox(step.id, memory.stopped, deps.runtime, signal);
+    case "release":
+      await releasePod(uid, deps, signal);
+      memory.released = true;
+      return;
     case "finish":
       return finishPod(mailbox.intent, memory.stopped, deps, signal);
     default:
@@ -67,9 +75,12 @@ async function runSandbox(
     const message = "Pod sandbox changed, it will be killed and re-created.";
     deps.events.record({ type: "Normal", reason: "SandboxChanged", message, about: podSubject(pod) });
   }
-  const config = await deps.sandboxConfig(pod, step.attempt);
+  const [config, handler] = await Promise.all([
+    deps.sandboxConfig(pod, step.attempt),
+    deps.runtimeHandler(pod, signal),
+  ]);
   await deps.files.makeDirectory(config.logDirectory, 0o755);
-  const id = await deps.runtime.runSandbox(config, deps.runtimeHandler(pod), signal);
+  const id = await deps.runtime.runSandbox(config, handler, signal);
   deps.know(id, config.metadata.uid);
 }
 

@@ -36,12 +36,21 @@ export async function finishPod(
   deps.desk.forget(uid);
   for (const { id } of seen?.containers ?? []) await removeContainer(uid, id, deps, signal);
   for (const { id } of seen?.sandboxes ?? []) await removeSandbox(id, stopped, deps.runtime, signal);
-  await deps.volumes.tearDown(uid, signal);
-  await deps.cgroups.remove(uid);
+  await releasePod(uid, deps, signal);
   await deps.files.removeTree(podDirectory(deps.rootDir, uid));
   for (const name of (await deps.files.list(deps.podLogsDir)) ?? []) {
     if (parsePodLogDirectoryName(name)?.uid === uid) await deps.files.removeTree(join(deps.podLogsDir, name));
   }
+}
+
+/** Takes down what a pod that runs no more holds of the node: its volumes and its cgroup. */
+export async function releasePod(
+  uid: string,
+  { volumes, cgroups }: Pick<FinishDeps, "volumes" | "cgroups">,
+  signal: AbortSignal,
+): Promise<void> {
+  await volumes.tearDown(uid, signal);
+  await cgroups.remove(uid);
 }
 
 /** Only a completed stop gives the network's address back: one that nobody saw completed is done once more. */

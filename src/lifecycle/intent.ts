@@ -10,4 +10,9 @@ export type PodIntent =
       /** undefined for a pod that only the runtime knows. */
       readonly pod: Pod | undefined;
       readonly grace: Millis;
+      /**
+       * The API server still has the pod: what the runtime and the log directory have of it stays, for its final status and its logs,
+       * until an offer without this says that the API server has let it go.
+       */
+      readonly keep?: boolean | undefined;
     };

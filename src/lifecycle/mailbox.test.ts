@@ -4,12 +4,18 @@ import { instant, seconds } from "../base/units.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { VirtualTime } from "../sim/virtual-time.ts";
 import type { PodIntent } from "./intent.ts";
-import { Mailbox } from "./mailbox.ts";
+import { isHurry, Mailbox } from "./mailbox.ts";
 
 const pod: Pod = { metadata: { name: "p", namespace: "default", uid: "u" }, spec: { containers: [] } };
 const run: PodIntent = { goal: "run", uid: "u", pod };
 const newer: PodIntent = { goal: "run", uid: "u", pod: { ...pod, metadata: { ...pod.metadata, labels: { a: "b" } } } };
-const stopIn = (grace: number): PodIntent => ({ goal: "stop", uid: "u", pod, grace: seconds(grace) });
+const stopIn = (grace: number, keep = false): PodIntent => ({
+  goal: "stop",
+  uid: "u",
+  pod,
+  grace: seconds(grace),
+  keep,
+});
 
 const offers: readonly {
   readonly name: string;
@@ -22,15 +28,48 @@ const offers: readonly {
   { name: "a run does not take a stop back", held: stopIn(30), offered: run, taken: false },
   { name: "a shorter grace shortens a stop", held: stopIn(30), offered: stopIn(5), taken: true },
   { name: "a longer grace does not lengthen it", held: stopIn(5), offered: stopIn(30), taken: false },
+  { name: "what the API server has let go need not be kept", held: stopIn(5, true), offered: stopIn(5), taken: true },
+  { name: "what was let go is not kept again", held: stopIn(5), offered: stopIn(5, true), taken: false },
 ];
 for (const { name, held, offered, taken } of offers) {
   test(`Mailbox.offer(): ${name}`, () => {
     const mailbox = new Mailbox(held);
     mailbox.offer(offered);
-    assert.equal(mailbox.intent, taken ? offered : held);
+    assert.deepEqual(mailbox.intent, taken ? offered : held);
     assert.equal(mailbox.stopping.aborted, mailbox.intent.goal === "stop");
   });
 }
+
+test("Mailbox.offer() lets go of a pod without lengthening its grace, and takes its newest spec", () => {
+  const mailbox = new Mailbox(stopIn(5, true));
+  mailbox.offer({ ...stopIn(30), pod: newer.pod });
+  assert.deepEqual(mailbox.intent, { ...stopIn(5), pod: newer.pod });
+});
+
+test("Mailbox.stopWithin() ends a stop that gives more time than there is now, and no other", async () => {
+  const { signal } = new AbortController();
+  const mailbox = new Mailbox(stopIn(30, true));
+  const until = (grace: number) =>
+    mailbox.stopWithin(
+      seconds(grace),
+      signal,
+      (hurry) =>
+        new Promise<never>((_, reject) => {
+          hurry.addEventListener("abort", () => reject(hurry.reason));
+        }),
+    );
+  const [long, short] = [until(30), until(3)];
+  const states: string[] = [];
+  long.catch((error) => states.push(`long ${isHurry(error)}`));
+  short.catch((error) => states.push(`short ${isHurry(error)}`));
+  mailbox.offer(stopIn(30));
+  mailbox.offer(stopIn(10));
+  await new Promise(setImmediate);
+  assert.deepEqual(states, ["long true"]);
+  mailbox.offer(stopIn(1));
+  await assert.rejects(short);
+  assert.equal(isHurry(new Error("The pod is to stop sooner")), false);
+});
 
 /** When the rest ends, in virtual ms; undefined: not within a minute. */
 async function restOf(mailbox: Mailbox, wakeAt: number | undefined, meanwhile: (time: VirtualTime) => void = () => {}) {

@@ -1,19 +1,25 @@
 import { Bell } from "../base/bell.ts";
-import type { Instant } from "../base/units.ts";
-import { until } from "../base/units.ts";
+import { type Instant, type Millis, millis, until } from "../base/units.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { PodIntent } from "./intent.ts";
 
 /** Ends the alarm of a rest. Made once: an error without a stack of its own costs nothing each time. */
 const RUNG = new Error("The rest is over");
+/** Ends a stop that gives more time than there is now. */
+const HURRY = new Error("The pod is to stop sooner");
+
+/** Whether work was aborted because the pod is to stop sooner: plan again. */
+export const isHurry = (error: unknown): boolean => error === HURRY;
 
 /**
  * Holds the one intent of a pod, newest wins, and a bell. Stop is final and its grace only shrinks; `stopping` aborts once, at the
- * first stop, so that work for a running pod ends at once.
+ * first stop, so that work for a running pod ends at once. A stop under way that gives more time than there is now is aborted.
  */
 export class Mailbox {
   readonly #bell = new Bell();
   readonly #stopping = new AbortController();
+  /** Stops under way, with the longest grace that they give. */
+  readonly #hurries = new Set<{ readonly grace: Millis; readonly end: AbortController }>();
   #intent: PodIntent;
 
   constructor(intent: PodIntent) {
@@ -29,13 +35,33 @@ export class Mailbox {
     return this.#stopping.signal;
   }
 
-  /** Offers a newer intent. Ignored where it would take back a stop or lengthen its grace. */
+  /** Offers a newer intent. A stop is not taken back, its grace not lengthened, and what it lets go is not kept again. */
   offer(intent: PodIntent): void {
     const held = this.#intent;
-    if (held.goal === "stop" && (intent.goal === "run" || intent.grace >= held.grace)) return;
-    this.#intent = intent;
-    if (intent.goal === "stop") this.#stopping.abort(new Error(`Pod ${intent.uid} is to stop`));
+    if (held.goal === "stop") {
+      if (intent.goal === "run") return;
+      const grace = millis(Math.min(held.grace, intent.grace));
+      const keep = held.keep === true && intent.keep === true;
+      const pod = intent.pod ?? held.pod;
+      if (grace === held.grace && keep === (held.keep === true) && pod === held.pod) return;
+      this.#intent = { ...intent, pod, grace, keep };
+    } else this.#intent = intent;
+    if (this.#intent.goal === "stop") {
+      this.#stopping.abort(new Error(`Pod ${intent.uid} is to stop`));
+      for (const { grace, end } of this.#hurries) if (this.#intent.grace < grace) end.abort(HURRY);
+    }
     this.#bell.ring();
+  }
+
+  /** Does work that gives up to `grace` to whatever it stops. Its signal also aborts when the pod is to stop sooner: see `isHurry`. */
+  async stopWithin<T>(grace: Millis, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const hurry = { grace, end: new AbortController() };
+    this.#hurries.add(hurry);
+    try {
+      return await work(AbortSignal.any([signal, hurry.end.signal]));
+    } finally {
+      this.#hurries.delete(hurry);
+    }
   }
 
   /** Something about the pod may have changed: look again. */

@@ -13,6 +13,8 @@ import type { Hold, Waiting } from "./step.ts";
 export class Memory {
   readonly volumes = new Map<string, string>();
   prepared = false;
+  /** Cgroup and volumes were taken down: the pod runs no more. */
+  released = false;
   ended = false;
   /** Containers stopped in order to start again. */
   readonly restarting = new Set<string>();
@@ -22,6 +24,8 @@ export class Memory {
   readonly attempts = new Map<string, number>();
   /** Container name -> what the last try to start it ended with. */
   readonly failures = new Map<string, Hold>();
+  /** Of what the pod refers to, as of the failures that are remembered. */
+  #revision = 0;
   readonly #crashes: BackoffTable;
   readonly #clock: Clock;
 
@@ -55,6 +59,15 @@ export class Memory {
   /** Counts a restart: the next one has to wait longer. */
   advance(container: Container, finishedAt: number): void {
     this.#crashes.next(keyOf(container), finishedAt, this.#clock.wall().getTime());
+  }
+
+  /** Takes note of a change of what the pod refers to: containers that could not be configured may be now. Returns whether it is one. */
+  renew(revision: number): boolean {
+    if (revision === this.#revision) return false;
+    this.#revision = revision;
+    for (const [name, { reason }] of this.failures)
+      if (reason === "CreateContainerConfigError") this.failures.delete(name);
+    return true;
   }
 
   fail(name: string, waiting: Waiting, retryAt: Instant): void {

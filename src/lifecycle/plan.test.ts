@@ -102,6 +102,8 @@ interface Case {
   readonly input?: Partial<PlanInput>;
   readonly steps: readonly string[];
   readonly ended?: boolean;
+  readonly status?: Pod["status"];
+  readonly keep?: boolean;
   readonly waiting?: { readonly [name: string]: string };
   readonly wakeAt?: number;
 }
@@ -207,12 +209,31 @@ const cases: readonly Case[] = [
     seen: snapshot([s0], seenOf(web, "exited", { exitCode: 1 })),
     steps: ["start web 1"],
   },
-  { name: "stays ended when nothing is left of it", pod: never, input: { ended: true }, steps: [], ended: true },
+  {
+    name: "stays ended when nothing is left of it",
+    pod: never,
+    input: { ended: true, released: true },
+    steps: [],
+    ended: true,
+  },
+  {
+    name: "starts nothing of a pod that the API server says has ended",
+    status: { phase: "Succeeded" },
+    steps: ["release"],
+    ended: true,
+  },
+  {
+    name: "stops what still runs of a pod that the API server says has ended",
+    status: { phase: "Failed" },
+    seen: snapshot([s0], seenOf(web, "running")),
+    steps: ["stop web 7000", "stop-sandbox s0"],
+    ended: true,
+  },
   {
     name: "makes no new sandbox for an ended pod",
     pod: never,
     seen: snapshot([sandbox("s0", "not-ready")], seenOf(web, "exited")),
-    steps: [],
+    steps: ["release"],
     ended: true,
   },
   {
@@ -369,14 +390,32 @@ const cases: readonly Case[] = [
     stop: true,
     seen: snapshot([sandbox("s0", "not-ready")], seenOf(web, "exited")),
     steps: ["finish"],
+    ended: true,
   },
-  { name: "cleans up a pod of which the runtime knows nothing", stop: true, steps: ["finish"] },
+  { name: "cleans up a pod of which the runtime knows nothing", stop: true, steps: ["finish"], ended: true },
+  {
+    name: "gives back what a pod held that the API server still has, and leaves what tells of it",
+    stop: true,
+    keep: true,
+    seen: snapshot([sandbox("s0", "not-ready")], seenOf(web, "exited")),
+    steps: ["release"],
+    ended: true,
+  },
+  {
+    name: "waits for the API server to let a pod go that holds nothing",
+    stop: true,
+    keep: true,
+    seen: snapshot([sandbox("s0", "not-ready")], seenOf(web, "exited")),
+    input: { released: true },
+    steps: [],
+    ended: true,
+  },
 ];
 
-function planOf({ pod, stop, seen, images = ready, hold, input }: Case): Plan {
-  const whole = podOf(pod);
+function planOf({ pod, status, stop, keep, seen, images = ready, hold, input }: Case): Plan {
+  const whole = { ...podOf(pod), ...(status ? { status } : {}) };
   const intent: PodIntent = stop
-    ? { goal: "stop", uid: "u", pod: whole, grace: seconds(3) }
+    ? { goal: "stop", uid: "u", pod: whole, grace: seconds(3), keep }
     : { goal: "run", uid: "u", pod: whole };
   return planPod({
     intent,
@@ -385,6 +424,7 @@ function planOf({ pod, stop, seen, images = ready, hold, input }: Case): Plan {
     ended: false,
     restarting: new Set(),
     stopped: new Set(["s0"]),
+    released: false,
     prepared: true,
     image: ({ name }) => ("kind" in images ? (images as ImageState) : images[name]),
     hold: () => hold,

@@ -3,7 +3,7 @@ import { until } from "../base/units.ts";
 import { type SandboxNeed, sandboxNeed } from "../containers/index.ts";
 import type { ImageState } from "../images/index.ts";
 import type { Container, Pod } from "../model/kubernetes.ts";
-import { containersOf, gracePeriodOf, initContainersOf, isSidecar } from "../model/pod.ts";
+import { containersOf, gracePeriodOf, hasEndedPhase, initContainersOf, isSidecar } from "../model/pod.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import { hasEnded } from "./ended.ts";
 import type { PodIntent } from "./intent.ts";
@@ -37,6 +37,8 @@ export interface PlanInput {
   readonly stopped: ReadonlySet<string>;
   /** Cgroup, directories and volumes stand. */
   readonly prepared: boolean;
+  /** Cgroup and volumes were taken down after everything had stopped. */
+  readonly released: boolean;
   /** undefined: nobody asked for it yet. */
   readonly image: (container: Container, attempt: number) => ImageState | undefined;
   /** Why and until when a container may not start (again): crash back-off, or a failed start. undefined: it may. */
@@ -55,9 +57,13 @@ const NOTHING: Pick<Plan, "wakeAt" | "waiting" | "ended" | "sandboxReason"> = {
 /** Decides the next steps that bring one pod closer to its intent. Pure: no clock, no I/O, no log. No steps: at rest. */
 export function planPod(input: PlanInput): Plan {
   const { intent, seen } = input;
-  if (intent.goal === "stop") return { ...NOTHING, ended: input.ended, steps: planStop(intent, input) };
+  if (intent.goal === "stop") {
+    const ended = input.ended || runningIn(seen).length === 0;
+    return { ...NOTHING, ended, steps: planStop(intent, input) };
+  }
   const { pod } = intent;
-  if (input.ended || hasEnded(pod, seen, input.restarting))
+  // What the API server was told of the end counts, too: the runtime may have lost its records.
+  if (input.ended || hasEndedPhase(pod) || hasEnded(pod, seen, input.restarting))
     return { ...NOTHING, ended: true, steps: planEnd(pod, input) };
   const need = sandboxNeed(pod, seen);
   if (need.needed) return { ...planSandbox(input, pod, need), sandboxReason: need.reason };
@@ -67,12 +73,15 @@ export function planPod(input: PlanInput): Plan {
 
 function planStop(intent: Extract<PodIntent, { goal: "stop" }>, input: PlanInput): readonly Step[] {
   const steps = stopAll(intent.pod, input, intent.grace, (name) => `Stopping container ${name}`);
-  return steps.length > 0 ? steps : [{ kind: "finish" }];
+  if (steps.length > 0) return steps;
+  if (!intent.keep) return [{ kind: "finish" }];
+  return input.released ? [] : [{ kind: "release" }];
 }
 
 function planEnd(pod: Pod, input: PlanInput): readonly Step[] {
   const steps = stopAll(pod, input, gracePeriodOf(pod), (name) => `Stopping container ${name}`);
-  return steps.length > 0 ? steps : surplus(input.seen);
+  if (steps.length > 0) return steps;
+  return [...(input.released ? [] : [{ kind: "release" as const }]), ...surplus(input.seen)];
 }
 
 /** Everything that runs, then every sandbox that was not stopped yet. Nothing is added on top of a stop that has yet to be seen done. */

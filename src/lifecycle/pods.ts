@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Log } from "../base/log.ts";
 import { millis } from "../base/units.ts";
 import type { Pod } from "../model/kubernetes.ts";
-import { fullNameOf, gracePeriodOf, uidOf } from "../model/pod.ts";
+import { fullNameOf, isDeleted, isStatic, stopGraceOf, uidOf } from "../model/pod.ts";
 import type { PodIntent } from "./intent.ts";
 import { Mailbox } from "./mailbox.ts";
 
@@ -19,7 +19,7 @@ export interface PodsDeps {
   readonly onBug: (error: unknown) => void;
   /** Grace in milliseconds that a runtime-only pod's containers ask for in their annotations. */
   readonly orphanGrace: (uid: string) => number | undefined;
-  /** Full name of a runtime-only pod, where the runtime tells it: nobody may take it before that pod is gone. */
+  /** Full name of a runtime-only pod that was static, where the runtime tells it: nobody may take it before that pod is gone. */
   readonly orphanName: (uid: string) => string | undefined;
 }
 
@@ -29,8 +29,8 @@ interface Entry {
 }
 
 /**
- * Every pod of the node by UID: starts a worker for each, hands on intents. A UID or full name that is still being cleaned up holds
- * its successor back until nothing of it is left.
+ * Every pod of the node by UID: starts a worker for each, hands on intents. A UID that is still being cleaned up holds its successor back until
+ * nothing of it is left, and so does the full name of a static pod: its next version is another pod under the same name.
  */
 export class Pods {
   readonly #deps: PodsDeps;
@@ -44,12 +44,15 @@ export class Pods {
     this.#signal = signal;
   }
 
-  /** Sets all that is wanted on this node. What was wanted before and is not any more is stopped with its own grace. */
+  /**
+   * Sets all that sources name on this node. What was named before and is not any more is stopped with its own grace; what the API server is to delete
+   * is stopped too, and kept until the API server has let it go.
+   */
   want(pods: readonly Pod[]): void {
     const wanted = new Map(pods.map((pod) => [uidOf(pod) as string, pod]));
     for (const [uid, pod] of this.#wanted) {
       if (wanted.has(uid)) continue;
-      const stop: PodIntent = { goal: "stop", uid, pod, grace: gracePeriodOf(pod) };
+      const stop: PodIntent = { goal: "stop", uid, pod, grace: stopGraceOf(pod) };
       const entry = this.#entries.get(uid);
       if (entry) entry.mailbox.offer(stop);
       // It waited for its name. An earlier kubelet may have left something of it all the same.
@@ -59,7 +62,7 @@ export class Pods {
     for (const [uid, pod] of wanted) {
       if (isDeepStrictEqual(this.#wanted.get(uid), pod)) continue;
       this.#wanted.set(uid, pod);
-      this.#entries.get(uid)?.mailbox.offer({ goal: "run", uid, pod });
+      this.#entries.get(uid)?.mailbox.offer(intentOf(pod));
     }
     this.#startWaiting();
   }
@@ -107,10 +110,16 @@ export class Pods {
     if (this.#signal.aborted) return;
     const taken = new Set([...this.#entries.values()].map(({ fullName }) => fullName));
     for (const [uid, pod] of this.#wanted) {
-      if (this.#entries.has(uid) || taken.has(fullNameOf(pod))) continue;
-      taken.add(fullNameOf(pod));
-      this.#start(uid, fullNameOf(pod), new Mailbox({ goal: "run", uid, pod }));
+      const name = isStatic(pod) ? fullNameOf(pod) : undefined;
+      if (this.#entries.has(uid) || (name !== undefined && taken.has(name))) continue;
+      taken.add(name);
+      this.#start(uid, name, new Mailbox(intentOf(pod)));
     }
+  }
+
+  /** Another pod of that name is on this node, and is not gone yet. */
+  isNameHeld(fullName: string, uid: string): boolean {
+    return [...this.#entries].some(([other, entry]) => other !== uid && entry.fullName === fullName);
   }
 
   #start(uid: string, fullName: string | undefined, mailbox: Mailbox): void {
@@ -128,4 +137,9 @@ export class Pods {
     this.#working.add(work);
     void work.finally(() => this.#working.delete(work));
   }
+}
+
+function intentOf(pod: Pod): PodIntent {
+  const uid = uidOf(pod);
+  return isDeleted(pod) ? { goal: "stop", uid, pod, grace: stopGraceOf(pod), keep: true } : { goal: "run", uid, pod };
 }

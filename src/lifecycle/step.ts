@@ -28,6 +28,8 @@ export type Step =
     }
   | { readonly kind: "remove-container"; readonly id: string; readonly name: string }
   | { readonly kind: "remove-sandbox"; readonly id: string }
+  /** Volumes and cgroup go: nothing runs any more. What tells of the pod stays: dead containers, logs. */
+  | { readonly kind: "release" }
   | { readonly kind: "finish" };
 
 /** Why a container waits, in the words of its status. */

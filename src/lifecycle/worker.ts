@@ -7,7 +7,7 @@ import type { Container, Pod } from "../model/kubernetes.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import { podText } from "../model/subject.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Mailbox } from "./mailbox.ts";
+import { isHurry, type Mailbox } from "./mailbox.ts";
 import { Memory } from "./memory.ts";
 import { type Plan, type PlanInput, planPod } from "./plan.ts";
 import type { Step, Waiting } from "./step.ts";
@@ -23,6 +23,8 @@ export interface Report {
   readonly sandboxReason: string | undefined;
   readonly goal: "run" | "stop";
   readonly ended: boolean;
+  /** Nothing of the pod runs, its volumes and cgroup are gone. */
+  readonly released: boolean;
   /** What the worker does or waits for right now, in plain words; undefined at rest. */
   readonly doing: string | undefined;
 }
@@ -36,6 +38,8 @@ export interface WorkerDeps {
   /** The runtime has something of the pod that could not be read yet: "nothing there" would be a guess. Its first snapshot rings. */
   readonly isHidden: (uid: string) => boolean;
   readonly image: (uid: string, container: Container, attempt: number) => ImageState | undefined;
+  /** Another number than before when something the pod refers to changed: what failed for want of it is tried again at once. */
+  readonly revision?: (uid: string) => number;
   /** planPod, unless a test says otherwise. */
   readonly plan?: ((input: PlanInput) => Plan) | undefined;
   /** Does one step of a plan. @throws KubeletError, or `signal.reason` */
@@ -74,6 +78,7 @@ export async function workPod(mailbox: Mailbox, deps: WorkerDeps, signal: AbortS
       if (cleaned && deps.see(mailbox.intent.uid) === undefined) return;
       stale = undefined;
     }
+    if (memory.renew(deps.revision?.(mailbox.intent.uid) ?? 0)) pace.forgive();
     const plan = look(mailbox, memory, deps);
     deps.report(reportOf(mailbox, memory, plan, deps));
     if (plan.steps.length === 0) {
@@ -122,6 +127,7 @@ function look(mailbox: Mailbox, memory: Memory, deps: WorkerDeps): Plan {
     restarting: memory.restarting,
     stopped: memory.stopped,
     prepared: memory.prepared,
+    released: memory.released,
     image: (container, attempt) => deps.image(intent.uid, container, attempt),
     hold: (container, finishedAt) => memory.hold(container, finishedAt, intent.pod ? podText(intent.pod) : ""),
     firstAttempt: ({ name }) => memory.attempts.get(name) ?? 0,
@@ -152,6 +158,7 @@ async function run(
     }
     return "done";
   } catch (error) {
+    if (isHurry(error) && !signal.aborted) return "done";
     if (current) pace.failed(current);
     return patienceWith(error, uid, pod, current, deps, signal);
   }
@@ -173,7 +180,7 @@ function patienceWith(
 }
 
 /** Steps after which the runtime may look different. */
-const isLoud = ({ kind }: Step): boolean => kind !== "fetch-image" && kind !== "prepare";
+const isLoud = ({ kind }: Step): boolean => kind !== "fetch-image" && kind !== "prepare" && kind !== "release";
 
 function reportOf(mailbox: Mailbox, memory: Memory, plan: Plan, deps: WorkerDeps): Report {
   const { intent } = mailbox;
@@ -185,6 +192,7 @@ function reportOf(mailbox: Mailbox, memory: Memory, plan: Plan, deps: WorkerDeps
     sandboxReason: plan.sandboxReason,
     goal: intent.goal,
     ended: plan.ended,
+    released: memory.released,
     doing: describe(plan),
   };
 }
@@ -211,6 +219,8 @@ function describe(plan: Plan): string | undefined {
     case "remove-container":
     case "remove-sandbox":
       return "removing dead containers";
+    case "release":
+      return "taking down volumes and cgroup";
     case "finish":
       return "cleaning up";
   }
@@ -264,5 +274,11 @@ class Pace {
 
   succeeded({ kind }: Step): void {
     this.#failures.delete(kind);
+  }
+
+  /** What made steps fail may be over. */
+  forgive(): void {
+    this.#failures.clear();
+    this.#last = "";
   }
 }
