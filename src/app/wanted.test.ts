@@ -71,7 +71,7 @@ test("Wanted judges pods that run already first: a restart of the kubelet reject
 test("Wanted counts no pod that has ended", () => {
   const wanted = open("file");
   wanted.update(from("file", [podOf("done", "1500m")]), IDLE);
-  const state = { isRunning: () => false, hasEnded: (uid: string) => uid === "done" };
+  const state = { isRunning: () => false, hasEnded: (pod: Pod) => uidOf(pod) === "done" };
   wanted.update(from("file", [podOf("done", "1500m"), podOf("next", "1500m")]), state);
   assert.deepEqual(uids(wanted.admitted), ["done", "next"]);
 });

@@ -1,7 +1,7 @@
 import { type Admission, admit, type NodeShape } from "../admission/index.ts";
 import type { Problem } from "../base/fault.ts";
 import type { Pod } from "../model/kubernetes.ts";
-import { uidOf } from "../model/pod.ts";
+import { hasEndedPhase, isDeleted, uidOf } from "../model/pod.ts";
 import type { RejectedManifest, SourceUpdate } from "../sources/index.ts";
 
 export interface Decision {
@@ -11,7 +11,8 @@ export interface Decision {
 
 /**
  * What the sources want, merged and admitted. A pod is judged once, when it first comes, and stays admitted or rejected as long as
- * some source names it; pods that run already are judged first, so that a restart of the kubelet rejects none of them.
+ * some source names it; pods that run already are judged first, so that a restart of the kubelet rejects none of them. What has ended or is to be deleted
+ * asks for nothing and is not judged.
  */
 export class Wanted {
   readonly #updates = new Map<string, SourceUpdate>();
@@ -36,6 +37,11 @@ export class Wanted {
     return new Set([...this.#updates.values()].filter(({ complete }) => !complete).map(({ source }) => source));
   }
 
+  /** No pod of that source can be missing in what it told. A source that there is not any more can't tell anything. */
+  isComplete(source: string): boolean {
+    return !this.#sources.includes(source) || this.#updates.get(source)?.complete === true;
+  }
+
   get rejectedManifests(): readonly RejectedManifest[] {
     return [...this.#updates.values()].flatMap(({ rejected }) => rejected);
   }
@@ -43,7 +49,7 @@ export class Wanted {
   /** Takes one source's pods in. Returns the decisions that are new with it, and the UIDs that no source names any more. */
   update(
     update: SourceUpdate,
-    state: { readonly isRunning: (uid: string) => boolean; readonly hasEnded: (uid: string) => boolean },
+    state: { readonly isRunning: (uid: string) => boolean; readonly hasEnded: (pod: Pod) => boolean },
   ): { readonly decided: readonly Decision[]; readonly dropped: readonly string[] } {
     this.#updates.set(update.source, update);
     const pods = [...this.#updates.values()].flatMap((one) => one.pods);
@@ -56,15 +62,31 @@ export class Wanted {
     );
     for (const pod of runningFirst) {
       const known = this.#decisions.get(uidOf(pod));
-      const others = this.admitted.filter((other) => !state.hasEnded(uidOf(other)));
-      const admission = known?.admission ?? admit(pod, others, this.#node, this.#unsupported(pod));
+      const admission = known?.admission ?? this.#judge(pod, state.hasEnded);
       this.#decisions.set(uidOf(pod), { pod, admission });
       if (!known) decided.push({ pod, admission });
     }
     return { decided, dropped: dropped.map(([uid]) => uid) };
   }
 
+  #judge(pod: Pod, hasEnded: (pod: Pod) => boolean): Admission {
+    if (hasEndedPhase(pod) || isDeleted(pod)) return { kind: "admitted" };
+    const others = this.admitted.filter((other) => !hasEnded(other));
+    return admit(pod, others, this.#node, this.#unsupported(pod));
+  }
+
   get admitted(): readonly Pod[] {
     return [...this.#decisions.values()].filter(({ admission }) => admission.kind === "admitted").map(({ pod }) => pod);
+  }
+
+  /** Pods that workers have something to do for: a rejected one, too, has to be seen off when it is deleted. */
+  get toWork(): readonly Pod[] {
+    return [...this.#decisions.values()]
+      .filter(({ pod, admission }) => admission.kind === "admitted" || isDeleted(pod))
+      .map(({ pod }) => pod);
+  }
+
+  get all(): readonly Pod[] {
+    return [...this.#decisions.values()].map(({ pod }) => pod);
   }
 }
