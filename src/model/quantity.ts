@@ -75,6 +75,14 @@ export function addQuantities(a: string, b: string): string {
   return formatQuantity({ nano, format: first.nano === 0n ? second.format : first.format });
 }
 
+/** What is left of `a` without `b`, never below nothing; in the format of `a` unless `a` is zero. Bad texts count 0. */
+export function subtractQuantities(a: string, b: string): string {
+  const first = parseQuantity(a) ?? { nano: 0n, format: "decimal" };
+  const second = parseQuantity(b) ?? { nano: 0n, format: "decimal" };
+  const nano = first.nano > second.nano ? first.nano - second.nano : 0n;
+  return formatQuantity({ nano, format: first.nano === 0n ? second.format : first.format });
+}
+
 export const maxQuantity = (a: string, b: string): string => (compareQuantities(a, b) >= 0 ? a : b);
 
 /** Rounds away from zero to thousandths of a unit, as the API server does with resource lists. */
