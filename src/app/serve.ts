@@ -1,3 +1,4 @@
+import { createRandom } from "../adapters/linux/index.ts";
 import type { Log } from "../base/log.ts";
 import type { KubeletConfig } from "../config/index.ts";
 import type { KubeletMetrics } from "../metrics/index.ts";
@@ -5,11 +6,17 @@ import type { HealthCheck } from "../node/index.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Files } from "../ports/files.ts";
 import type { HttpServers } from "../ports/http-server.ts";
+import type { KubeApi } from "../ports/kube-api.ts";
 import type { LogFiles } from "../ports/log-files.ts";
+import type { Images } from "../ports/runtime.ts";
 import { type KubeletServer, openServer } from "../server/index.ts";
+import { lazyUsage } from "./usage.ts";
 import { createView, type ViewDeps } from "./view.ts";
 
 export interface ServeDeps extends Pick<ViewDeps, "core" | "runtime" | "podLogsDir"> {
+  /** undefined: standalone, or no connection yet. Tokens and rights are asked there. */
+  readonly kubeApi?: () => KubeApi | undefined;
+  readonly images?: () => Images | undefined;
   readonly clock: Clock;
   readonly files: Files;
   readonly log: Log;
@@ -44,6 +51,12 @@ export async function serve(config: KubeletConfig, deps: ServeDeps, signal: Abor
         authorizationMode: kubelet.authorization.mode,
         standalone: config.standalone,
       },
+      reviews: {
+        nodeName: config.nodeName,
+        tokenTtl: webhook.cacheTTL,
+        allowedTtl: kubelet.authorization.webhook.cacheAuthorizedTTL,
+        deniedTtl: kubelet.authorization.webhook.cacheUnauthorizedTTL,
+      },
       pair: {
         certFile: kubelet.tlsCertFile,
         keyFile: kubelet.tlsPrivateKeyFile,
@@ -63,7 +76,14 @@ export async function serve(config: KubeletConfig, deps: ServeDeps, signal: Abor
       },
       splitStreams: config.gatesOn.has("PodLogsQuerySplitStreams"),
     },
-    { ...deps, view },
+    {
+      ...deps,
+      view,
+      random: createRandom(),
+      api: () => deps.kubeApi?.(),
+      snapshot: (uid) => deps.core()?.snapshot(uid),
+      usage: lazyUsage(config, { ...deps, images: () => deps.images?.() }),
+    },
     signal,
   );
 }

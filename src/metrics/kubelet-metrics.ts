@@ -25,6 +25,8 @@ export interface KubeletMetrics {
   readonly relistSeconds: Histogram;
   readonly httpRequests: Counter;
   readonly httpInflight: Gauge;
+  /** Labels: subresource (`exec`, `attach`, `portforward`). Those that the kubelet itself translates. */
+  readonly webSocketStreams: Counter;
 }
 
 export interface ProcessReading {
@@ -130,6 +132,11 @@ export function makeKubeletMetrics(facts: MetricFacts): KubeletMetrics {
       name: "kubelet_http_inflight_requests",
       help: "[ALPHA] Number of the inflight http requests",
       labels: ["method", "path", "server_type", "long_running"],
+    }),
+    webSocketStreams: registry.counter({
+      name: "kubelet_websocket_streaming_requests_total",
+      help: "[ALPHA] Total number of WebSocket streaming requests (exec/attach/portforward) received by the kubelet.",
+      labels: ["subresource"],
     }),
   };
 }

@@ -29,8 +29,33 @@ export interface HttpReply {
   readonly body: string | Uint8Array | AsyncIterable<Uint8Array>;
 }
 
-/** `signal` aborts when the client goes away or the listener closes. A throw becomes a 500 without details. */
-export type HttpHandler = (request: HttpRequest, signal: AbortSignal) => Promise<HttpReply>;
+/** How the bytes of an upgraded connection get to the container runtime's streaming server and back. */
+export type Passage =
+  /** As they are; the runtime speaks the client's protocol (SPDY/3.1, or the older WebSocket ones). */
+  | { readonly kind: "bytes" }
+  /** WebSocket `v5.channel.k8s.io` in front, SPDY/3.1 with these streams behind. */
+  | {
+      readonly kind: "channels";
+      readonly stdin: boolean;
+      readonly stdout: boolean;
+      readonly stderr: boolean;
+      readonly tty: boolean;
+    }
+  /** A whole SPDY/3.1 connection inside a WebSocket (`SPDY/3.1+portforward.k8s.io`). */
+  | { readonly kind: "tunnel" };
+
+/** The connection speaks another protocol from here on. Only for a request that asks for it (`upgradeOf` in base). */
+export interface HttpUpgrade {
+  /** URL of the runtime's streaming server, good for one connection. */
+  readonly to: string;
+  readonly passage: Passage;
+}
+
+/**
+ * `signal` aborts when the client goes away or the listener closes. A throw becomes a 500 without details. An upgrade is answered by the
+ * streaming server: with its 101, or with what it says instead; where it can't be reached, by a 500 with the reason.
+ */
+export type HttpHandler = (request: HttpRequest, signal: AbortSignal) => Promise<HttpReply | HttpUpgrade>;
 
 /** PEM texts. */
 export interface ServingPair {

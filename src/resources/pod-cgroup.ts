@@ -7,7 +7,7 @@ import { quotaOf, sharesOf } from "./cpu.ts";
 import type { ResourceFacts } from "./facts.ts";
 import { hugepageLimits } from "./hugepages.ts";
 import { podMemoryQos } from "./memory-qos.ts";
-import { type CgroupDriver, cgroupPath, podName } from "./names.ts";
+import { type CgroupDriver, cgroupPath, kubepodsName, podName } from "./names.ts";
 
 export interface PodCgroupOptions {
   /** "" and "/" are the same. */
@@ -29,9 +29,19 @@ export interface PodCgroup {
 /** The cgroup that holds all of a pod. */
 export function podCgroup(pod: Pod, options: PodCgroupOptions): PodCgroup {
   if (!options.cgroupsPerQOS) return { parent: "", path: "", values: {} };
-  const path = cgroupPath(podName(options.cgroupRoot, qosClassOf(pod), uidOf(pod)), options.driver);
+  const path = podCgroupPath(pod, options);
   return { parent: path, path, values: podValues(pod, options) };
 }
+
+type PathOptions = Pick<PodCgroupOptions, "cgroupRoot" | "cgroupsPerQOS" | "driver">;
+
+/** "" without cgroups per QoS. */
+export const podCgroupPath = (pod: Pod, { cgroupRoot, cgroupsPerQOS, driver }: PathOptions): string =>
+  cgroupsPerQOS ? cgroupPath(podName(cgroupRoot, qosClassOf(pod), uidOf(pod)), driver) : "";
+
+/** The cgroup of all pods; "" without cgroups per QoS. */
+export const podsCgroupPath = ({ cgroupRoot, cgroupsPerQOS, driver }: PathOptions): string =>
+  cgroupsPerQOS ? cgroupPath(kubepodsName(cgroupRoot), driver) : "";
 
 function podValues(pod: Pod, { podPidsLimit, facts }: PodCgroupOptions): CgroupValues {
   const unified = podMemoryQos(pod, facts);

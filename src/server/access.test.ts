@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { type Issued, issue } from "../../test/support/certificates.ts";
 import { isFault } from "../base/fault.ts";
 import type { HttpPeer } from "../ports/http-server.ts";
-import { type AccessOptions, judgeRequest, planAccess } from "./access.ts";
+import { type AccessOptions, claimOf, planAccess } from "./access.ts";
 import { parseBundle } from "./client-certificate.ts";
 
 const standalone: AccessOptions = {
@@ -17,8 +17,9 @@ const standalone: AccessOptions = {
 
 test("planAccess() serves health only when nobody can be told apart", () => {
   assert.deepEqual(planAccess(standalone), { kind: "health-only" });
-  assert.deepEqual(planAccess({ ...standalone, clientCaFile: "/ca" }), { kind: "guarded", anonymous: false });
-  assert.deepEqual(planAccess({ ...standalone, anonymous: true }), { kind: "guarded", anonymous: true });
+  const open = { kind: "guarded", anonymous: false, tokens: false, authorize: false };
+  assert.deepEqual(planAccess({ ...standalone, clientCaFile: "/ca" }), open);
+  assert.deepEqual(planAccess({ ...standalone, anonymous: true }), { ...open, anonymous: true });
 });
 
 const refusals: readonly { name: string; options: Partial<AccessOptions>; says: RegExp }[] = [
@@ -32,11 +33,6 @@ const refusals: readonly { name: string; options: Partial<AccessOptions>; says: 
     options: { authorizationMode: "Webhook" },
     says: /authorization\.mode is "Webhook".*AlwaysAllow/,
   },
-  {
-    name: "webhooks with one, for now",
-    options: { authorizationMode: "Webhook", standalone: false },
-    says: /not supported yet/,
-  },
 ];
 for (const { name, options, says } of refusals) {
   test(`planAccess() refuses ${name}`, () => {
@@ -47,6 +43,17 @@ for (const { name, options, says } of refusals) {
   });
 }
 
+test("planAccess() asks the API server where there is one", () => {
+  const joined = { ...standalone, standalone: false };
+  assert.deepEqual(planAccess({ ...joined, webhookAuthentication: true, authorizationMode: "Webhook" }), {
+    kind: "guarded",
+    anonymous: false,
+    tokens: true,
+    authorize: true,
+  });
+  assert.deepEqual(planAccess(joined), { kind: "health-only" });
+});
+
 const ca = await issue({ commonName: "ca", ca: true });
 const otherCa = await issue({ commonName: "ca", ca: true });
 const middle = await issue({ commonName: "middle", ca: true, by: ca });
@@ -56,21 +63,21 @@ const clientOf = (by: Issued, more: object = {}) => issue({ commonName: "someone
 const parsed = ({ cert }: Issued) => new X509Certificate(cert);
 const tls = (verified: boolean, ...chain: Issued[]): HttpPeer => ({ kind: "tls", chain: chain.map(parsed), verified });
 
-const guarded = { kind: "guarded", anonymous: false } as const;
+const guarded = { kind: "guarded", anonymous: false, tokens: false, authorize: false } as const;
 const facts = { clientCas: parseBundle(`${ca.cert}\n`), now: new Date() };
 const ask = (
   peer: HttpPeer,
-  over: { access?: Parameters<typeof judgeRequest>[1]; headers?: object; path?: string; cas?: string } = {},
+  over: { access?: Parameters<typeof claimOf>[1]; headers?: object; path?: string; cas?: string } = {},
 ) =>
-  judgeRequest(
-    { method: "GET", path: over.path ?? "/pods", peer, headers: { ...over.headers } },
+  claimOf(
+    { path: over.path ?? "/pods", peer, headers: { ...over.headers } },
     over.access ?? guarded,
     over.cas === undefined ? facts : { ...facts, clientCas: parseBundle(over.cas) },
   );
 
-test("judgeRequest() takes user and groups from a certificate of the CA, odd characters and all", () => {
+test("claimOf() takes user and groups from a certificate of the CA, odd characters and all", () => {
   assert.deepEqual(ask(tls(true, admin)), {
-    kind: "allowed",
+    kind: "known",
     identity: { user: "admin", groups: ["system:masters", "ops, \n O=x", "system:authenticated"], by: "certificate" },
   });
 });
@@ -95,35 +102,44 @@ const strangers: readonly { name: string; peer: HttpPeer }[] = [
   { name: "plain HTTP", peer: { kind: "plain" } },
 ];
 for (const { name, peer } of strangers) {
-  test(`judgeRequest() does not know ${name}`, () => assert.equal(ask(peer).kind, "unauthenticated"));
+  test(`claimOf() does not know ${name}`, () => assert.equal(ask(peer).kind, "unknown"));
 }
 
-test("judgeRequest() follows intermediates", async () => {
-  assert.equal(ask(tls(true, await clientOf(middle), middle)).kind, "allowed");
+test("claimOf() follows intermediates", async () => {
+  assert.equal(ask(tls(true, await clientOf(middle), middle)).kind, "known");
 });
 
-test("judgeRequest() forgets a CA that was taken from the bundle", () => {
-  assert.equal(ask(tls(true, admin), { cas: otherCa.cert }).kind, "unauthenticated");
-  assert.equal(ask(tls(true, admin), { cas: `# two\n${otherCa.cert}${ca.cert}` }).kind, "allowed");
+test("claimOf() forgets a CA that was taken from the bundle", () => {
+  assert.equal(ask(tls(true, admin), { cas: otherCa.cert }).kind, "unknown");
+  assert.equal(ask(tls(true, admin), { cas: `# two\n${otherCa.cert}${ca.cert}` }).kind, "known");
 });
 
-test("judgeRequest() lets the anonymous in only as configured, and never with a token nobody can check", () => {
-  const open = { access: { kind: "guarded", anonymous: true } } as const;
+test("claimOf() lets the anonymous in only as configured, and never with a token nobody can check", () => {
+  const open = { access: { ...guarded, anonymous: true } };
   assert.deepEqual(ask(tls(false), open), {
-    kind: "allowed",
+    kind: "known",
     identity: { user: "system:anonymous", groups: ["system:unauthenticated"], by: "anonymous" },
   });
-  assert.equal(ask(tls(false), { ...open, headers: { authorization: "Bearer x" } }).kind, "unauthenticated");
-  assert.equal(ask(tls(false, admin), open).kind, "unauthenticated");
+  assert.equal(ask(tls(false), { ...open, headers: { authorization: "Bearer x" } }).kind, "unknown");
+  assert.equal(ask(tls(false, admin), open).kind, "unknown");
 });
 
-test("judgeRequest() serves health alone without a client CA", () => {
+test("claimOf() hands tokens on where somebody can check them, also beside a certificate that is none", () => {
+  const access = { ...guarded, anonymous: true, tokens: true };
+  const headers = { authorization: "Bearer x" };
+  assert.deepEqual(ask(tls(false), { access, headers }), { kind: "tokens", tokens: ["x"] });
+  assert.deepEqual(ask(tls(false, admin), { access, headers }), { kind: "tokens", tokens: ["x"] });
+  assert.equal(ask(tls(true, admin), { access, headers }).kind, "known");
+  assert.equal(ask(tls(false), { access, headers: { authorization: "Basic eA==" } }).kind, "unknown");
+});
+
+test("claimOf() serves health alone without a client CA", () => {
   const access = { kind: "health-only" } as const;
-  assert.equal(ask(tls(false), { access, path: "/healthz" }).kind, "allowed");
+  assert.equal(ask(tls(false), { access, path: "/healthz" }).kind, "known");
   const verdict = ask(tls(false), { access, path: "/pods" });
   assert.ok(verdict.kind === "forbidden" && /clientCAFile/.test(verdict.text));
 });
 
-test("judgeRequest() trusts the root-only socket", () => {
-  assert.equal(ask({ kind: "local" }, { access: { kind: "health-only" } }).kind, "allowed");
+test("claimOf() trusts the root-only socket", () => {
+  assert.equal(ask({ kind: "local" }, { access: { kind: "health-only" } }).kind, "known");
 });

@@ -2,11 +2,20 @@ import type { X509Certificate } from "node:crypto";
 import { KubeletError } from "../base/fault.ts";
 import type { HttpPeer, HttpRequest } from "../ports/http-server.ts";
 import { identityOf, verifyChain } from "./client-certificate.ts";
+import { offeredTokens } from "./tokens.ts";
 
 /** Who may ask what on the main port. */
 export type Access =
   /** No way to tell clients apart: 127.0.0.1 only, `/healthz` only. */
-  { readonly kind: "health-only" } | { readonly kind: "guarded"; readonly anonymous: boolean };
+  | { readonly kind: "health-only" }
+  | {
+      readonly kind: "guarded";
+      readonly anonymous: boolean;
+      /** Bearer tokens are checked with the API server. */
+      readonly tokens: boolean;
+      /** What a client may do is asked of the API server; else whoever is known may do all. */
+      readonly authorize: boolean;
+    };
 
 /** The part of the configuration that decides access. */
 export interface AccessOptions {
@@ -18,83 +27,89 @@ export interface AccessOptions {
   readonly standalone: boolean;
 }
 
-/** Who asks. */
+/** Who asks, as a SubjectAccessReview says it. */
 export interface Identity {
   readonly user: string;
   readonly groups: readonly string[];
-  readonly by: "certificate" | "anonymous" | "local-socket";
+  readonly uid?: string;
+  readonly extra?: { readonly [key: string]: readonly string[] };
+  readonly by: "certificate" | "token" | "anonymous" | "local-socket";
 }
 
-export type Verdict =
-  | { readonly kind: "allowed"; readonly identity: Identity }
-  | { readonly kind: "unauthenticated" }
+/** What a request shows of its sender. */
+export type Claim =
+  | { readonly kind: "known"; readonly identity: Identity }
+  /** One of these tokens may be somebody's; if none is, nobody is known. */
+  | { readonly kind: "tokens"; readonly tokens: readonly string[] }
+  | { readonly kind: "unknown" }
   | { readonly kind: "forbidden"; readonly text: string };
 
 /** @throws KubeletError `start-refused` for what needs an API server */
 export function planAccess(options: AccessOptions): Access {
-  const { standalone, authorizationMode } = options;
-  if (options.webhookAuthentication) {
+  const { standalone, authorizationMode, webhookAuthentication } = options;
+  if (standalone && webhookAuthentication) {
     throw refused(
       "authentication.webhook.enabled",
       "is true",
-      standalone,
       "set it to false (--authentication-token-webhook=false)",
     );
   }
-  if (authorizationMode !== "AlwaysAllow") {
-    throw refused("authorization.mode", `is ${JSON.stringify(authorizationMode)}`, standalone, "set it to AlwaysAllow");
+  if (standalone && authorizationMode !== "AlwaysAllow") {
+    throw refused("authorization.mode", `is ${JSON.stringify(authorizationMode)}`, "set it to AlwaysAllow");
   }
-  if (options.clientCaFile === "" && !options.anonymous) return { kind: "health-only" };
-  return { kind: "guarded", anonymous: options.anonymous };
+  const { anonymous } = options;
+  if (options.clientCaFile === "" && !anonymous && !webhookAuthentication) return { kind: "health-only" };
+  return { kind: "guarded", anonymous, tokens: webhookAuthentication, authorize: authorizationMode !== "AlwaysAllow" };
 }
 
-function refused(option: string, state: string, standalone: boolean, remedy: string): KubeletError {
-  const why = standalone ? "needs an API server, and no --kubeconfig is given" : "is not supported yet by this release";
-  return new KubeletError(`Cannot start the server: ${option} ${state}, which ${why}; ${remedy}`, {
-    code: "start-refused",
-    what: option,
-  });
-}
+const refused = (option: string, state: string, remedy: string): KubeletError =>
+  new KubeletError(
+    `Cannot start the server: ${option} ${state}, which needs an API server, and no --kubeconfig is given; ${remedy}`,
+    { code: "start-refused", what: option },
+  );
 
-/** Decides one request: whoever is known may do all (mode AlwaysAllow). `clientCas`: the client CA bundle of now. Pure. */
-export function judgeRequest(
-  request: Pick<HttpRequest, "method" | "path" | "peer" | "headers">,
+export const ANONYMOUS: Identity = {
+  user: "system:anonymous",
+  groups: ["system:unauthenticated"],
+  by: "anonymous",
+};
+
+/** Reads who asks, as far as that shows without asking anybody. `clientCas`: the client CA bundle of now. Pure. */
+export function claimOf(
+  request: Pick<HttpRequest, "path" | "peer" | "headers">,
   access: Access,
   facts: { readonly clientCas: readonly X509Certificate[]; readonly now: Date },
-): Verdict {
+): Claim {
   if (request.peer.kind === "local") {
-    return { kind: "allowed", identity: { user: "root", groups: ["system:masters"], by: "local-socket" } };
+    return { kind: "known", identity: { user: "root", groups: ["system:masters"], by: "local-socket" } };
   }
   if (access.kind === "health-only") {
-    const anyone: Identity = { user: "system:anonymous", groups: ["system:unauthenticated"], by: "anonymous" };
     if (request.path === "/healthz" || request.path.startsWith("/healthz/"))
-      return { kind: "allowed", identity: anyone };
+      return { kind: "known", identity: ANONYMOUS };
     return {
       kind: "forbidden",
       text: "Forbidden: only /healthz is served here, because this node has no client CA (authentication.x509.clientCAFile); on the node, the kubelet's verbs use its local socket\n",
     };
   }
-  const identity = authenticate(request, access.anonymous, facts);
-  if (identity === undefined) return { kind: "unauthenticated" };
-  return { kind: "allowed", identity };
+  const certificate = fromCertificate(request.peer, facts);
+  if (certificate?.kind === "known") return certificate;
+  const { tokens, malformed } = offeredTokens(request.headers);
+  if (access.tokens && tokens.length > 0) return { kind: "tokens", tokens };
+  // A credential that nobody can check stays a wrong one, its holder does not become nobody.
+  const offered = certificate !== undefined || malformed || tokens.length > 0;
+  return offered || !access.anonymous ? { kind: "unknown" } : { kind: "known", identity: ANONYMOUS };
 }
 
-function authenticate(
-  { peer, headers }: { readonly peer: HttpPeer; readonly headers: HttpRequest["headers"] },
-  anonymous: boolean,
+/** undefined: none was shown. */
+function fromCertificate(
+  peer: HttpPeer,
   facts: { readonly clientCas: readonly X509Certificate[]; readonly now: Date },
-): Identity | undefined {
-  const [leaf, ...intermediates] = peer.kind === "tls" ? peer.chain : [];
-  if (leaf !== undefined) {
-    // The handshake judged by the CAs of its moment, verifyChain() by those of now: both must agree, so a CA that was taken away counts at once.
-    if (peer.kind !== "tls" || !peer.verified || !verifyChain(leaf, intermediates, facts)) return undefined;
-    const { user, groups } = identityOf(leaf);
-    return { user, groups: [...groups, "system:authenticated"], by: "certificate" };
-  }
-  // A token that nobody can check stays a wrong credential, it does not become nobody.
-  const offered =
-    headers.authorization !== undefined ||
-    String(headers["sec-websocket-protocol"] ?? "").includes("base64url.bearer.authorization.k8s.io.");
-  if (offered || !anonymous) return undefined;
-  return { user: "system:anonymous", groups: ["system:unauthenticated"], by: "anonymous" };
+): Claim | undefined {
+  if (peer.kind !== "tls") return undefined;
+  const [leaf, ...intermediates] = peer.chain;
+  if (leaf === undefined) return undefined;
+  // The handshake judged by the CAs of its moment, verifyChain() by those of now: both must agree, so a CA that was taken away counts at once.
+  if (!peer.verified || !verifyChain(leaf, intermediates, facts)) return { kind: "unknown" };
+  const { user, groups } = identityOf(leaf);
+  return { kind: "known", identity: { user, groups: [...groups, "system:authenticated"], by: "certificate" } };
 }

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { silentLog } from "../base/log.ts";
 import { FakeLogFiles, stillClock } from "../logs/fake-log-files.ts";
 import { makeKubeletMetrics } from "../metrics/index.ts";
 import type { ContainerStatus, Pod } from "../model/kubernetes.ts";
 import type { HealthCheck, NodeView } from "../node/index.ts";
 import type { HttpReply, HttpRequest } from "../ports/http-server.ts";
 import { type AnswerDeps, answer } from "./answer.ts";
+import { noReviews } from "./gate.ts";
 
+const CLOSED = { kind: "guarded", anonymous: false, tokens: false, authorize: false } as const;
 const ok: HealthCheck = { name: "ping", problem: () => undefined };
 const LOG = "/var/log/pods/default_web-n1_u1/main/2.log";
 const status = (over: Partial<ContainerStatus>): ContainerStatus => ({
@@ -33,8 +36,9 @@ interface Over {
   readonly checks?: readonly HealthCheck[];
   readonly access?: AnswerDeps["access"];
   readonly rejected?: ReturnType<NodeView["rejectedManifests"]>;
+  readonly usage?: boolean;
 }
-function depsOf({ pods = [pod()], checks = [ok], access, rejected = [] }: Over = {}): AnswerDeps {
+function depsOf({ pods = [pod()], checks = [ok], access, rejected = [], usage = true }: Over = {}): AnswerDeps {
   const files = new FakeLogFiles();
   files.append(LOG, "2026-01-01T00:00:00Z stdout F now\n");
   files.append("/old.log", "2026-01-01T00:00:00Z stdout F before\n");
@@ -69,10 +73,18 @@ function depsOf({ pods = [pod()], checks = [ok], access, rejected = [] }: Over =
         startSeconds: 0,
       }),
     }),
-    access: access ?? { kind: "guarded", anonymous: true },
+    access: access ?? { ...CLOSED, anonymous: true },
     routes: { debugging: true, systemLogs: true, profiling: true, debugFlags: true },
     splitStreams: false,
     clientCas: () => [],
+    log: silentLog,
+    reviews: noReviews,
+    runtime: () => undefined,
+    snapshot: () => undefined,
+    usage: {
+      summary: async (only) => (usage ? JSON.stringify({ only }) : Promise.reject(new Error("no runtime"))),
+      metrics: async () => "resource_scrape_error 0\n",
+    },
   };
 }
 
@@ -94,6 +106,7 @@ async function get(target: string, over: Over = {}, more: Partial<HttpRequest> =
     ...more,
   };
   const reply = await answer(request, depsOf(over), new AbortController().signal);
+  if ("to" in reply) assert.fail("an upgrade");
   return { status: reply.status, headers: reply.headers, body: await bodyOf(reply) };
 }
 
@@ -127,14 +140,25 @@ const cases: readonly { ask: string; over?: Over; more?: Partial<HttpRequest>; s
   { ask: "/pods/x", status: 404, body: "404: Page Not Found" },
   { ask: "/pods", more: { method: "DELETE" }, status: 405, body: "405: Method Not Allowed" },
   {
-    ask: "/exec/a/b/c",
+    ask: "/metrics/cadvisor",
     status: 501,
-    body: "/exec is not supported yet by this kubelet (kubelet-ts); see docs/differences.md\n",
+    body: "/metrics/cadvisor is not supported yet by this kubelet (kubelet-ts); see docs/differences.md\n",
   },
-  { ask: "/pods", over: { access: { kind: "guarded", anonymous: false } }, status: 401, body: "Unauthorized" },
-  { ask: "/foo", over: { access: { kind: "guarded", anonymous: false } }, status: 404, body: "404 page not found\n" },
-  { ask: "/pods/x", over: { access: { kind: "guarded", anonymous: false } }, status: 401, body: "Unauthorized" },
-  { ask: "/healthz", over: { access: { kind: "guarded", anonymous: false } }, status: 401, body: "Unauthorized" },
+  { ask: "/stats/summary", status: 200, body: '{"only":false}' },
+  { ask: "/stats/summary?only_cpu_and_memory=true", status: 200, body: '{"only":true}' },
+  { ask: "/stats/summary?only_cpu_and_memory=1", status: 200, body: '{"only":false}' },
+  { ask: "/stats/summary", over: { usage: false }, status: 500, body: "Internal Error: no runtime" },
+  { ask: "/metrics/resource", status: 200, body: "resource_scrape_error 0\n" },
+  {
+    ask: "/pods",
+    over: { access: { ...CLOSED, anonymous: true, authorize: true } },
+    status: 403,
+    body: "Forbidden (user=system:anonymous, verb=get, resource=nodes, subresource(s)=[pods proxy])\n",
+  },
+  { ask: "/pods", over: { access: CLOSED }, status: 401, body: "Unauthorized" },
+  { ask: "/foo", over: { access: CLOSED }, status: 404, body: "404 page not found\n" },
+  { ask: "/pods/x", over: { access: CLOSED }, status: 401, body: "Unauthorized" },
+  { ask: "/healthz", over: { access: CLOSED }, status: 401, body: "Unauthorized" },
   { ask: "/healthz", over: { access: { kind: "health-only" } }, status: 200, body: "ok" },
   { ask: logs, status: 200, body: "now\n" },
   { ask: `${logs}?timestamps=true`, status: 200, body: "2026-01-01T00:00:00.000000000Z now\n" },

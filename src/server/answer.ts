@@ -1,45 +1,55 @@
-import type { X509Certificate } from "node:crypto";
-import { unreachable } from "../base/fault.ts";
+import { messageOf, unreachable } from "../base/fault.ts";
 import type { LogDeps } from "../logs/index.ts";
 import type { KubeletMetrics } from "../metrics/index.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import type { NodeView } from "../node/index.ts";
-import type { HttpReply, HttpRequest } from "../ports/http-server.ts";
-import { type Access, judgeRequest } from "./access.ts";
+import type { HttpReply, HttpRequest, HttpUpgrade } from "../ports/http-server.ts";
+import type { NodeUsage } from "../stats/index.ts";
 import { logsReply } from "./container-logs.ts";
+import { type GateDeps, judge } from "./gate.ts";
 import { healthReply, oneHealthReply } from "./health.ts";
 import { localReply } from "./local.ts";
 import { json, text } from "./reply.ts";
-import { pathLabel, type Route, type RouteOptions, routeOf } from "./route.ts";
+import { guardOf, methodLabel, pathLabel, type Route, type RouteOptions, routeOf } from "./route.ts";
+import { type StreamDeps, streamReply } from "./streams.ts";
 
-export interface AnswerDeps extends LogDeps {
+export interface AnswerDeps extends LogDeps, GateDeps, StreamDeps {
   readonly view: NodeView;
   readonly metrics: KubeletMetrics;
-  readonly access: Access;
   readonly routes: Omit<RouteOptions, "local">;
   /** Gate PodLogsQuerySplitStreams. */
   readonly splitStreams: boolean;
-  /** The client CA bundle of now; empty: none. */
-  readonly clientCas: () => readonly X509Certificate[];
+  /** Reads what node, pods and containers use. */
+  readonly usage: Pick<NodeUsage, "summary" | "metrics">;
 }
 
+/** Of upstream's labels `exec` and `attach` alone; its `portForward` never counts, by a slip in its table. */
+const LONG_RUNNING = ["exec", "attach", "debug"];
+
 /** Answers one request of the main port or the local socket. */
-export async function answer(request: HttpRequest, deps: AnswerDeps, signal: AbortSignal): Promise<HttpReply> {
+export async function answer(
+  request: HttpRequest,
+  deps: AnswerDeps,
+  signal: AbortSignal,
+): Promise<HttpReply | HttpUpgrade> {
   const { method, path } = request;
-  const labels = { method, path: pathLabel(path), server_type: "readwrite", long_running: "false" };
-  deps.metrics.httpRequests.add(labels);
+  const label = pathLabel(path);
+  const long_running = `${LONG_RUNNING.includes(label)}`;
+  deps.metrics.httpRequests.add({ method: methodLabel(method), path: label, server_type: "readwrite", long_running });
   const route = routeOf(method, path, { ...deps.routes, local: request.peer.kind === "local" });
   // Upstream's multiplexer knows these before any filter runs.
   if (route.kind === "no-route") return text(404, "404 page not found\n");
   if (route.kind === "moved")
     return text(301, "", { location: `${route.to}${request.query.size > 0 ? `?${request.query}` : ""}` });
-  const verdict = judgeRequest(request, deps.access, { clientCas: deps.clientCas(), now: deps.clock.wall() });
+  const verdict = await judge(request, guardOf(method, path), deps, signal);
   switch (verdict.kind) {
     case "unauthenticated":
       // The next request may come with the right certificate, and that takes a new handshake.
       return text(401, "Unauthorized", { connection: "close" });
     case "forbidden":
       return text(403, verdict.text);
+    case "failed":
+      return text(500, verdict.text);
     case "allowed":
       return serve(route, request, deps, signal);
     default:
@@ -52,7 +62,7 @@ async function serve(
   request: HttpRequest,
   deps: AnswerDeps,
   signal: AbortSignal,
-): Promise<HttpReply> {
+): Promise<HttpReply | HttpUpgrade> {
   const { view } = deps;
   switch (route.kind) {
     case "health": {
@@ -61,11 +71,16 @@ async function serve(
       return check ? oneHealthReply(check) : text(404, "404 page not found\n");
     }
     case "metrics":
-      return {
-        status: 200,
-        headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8; escaping=underscores" },
-        body: await deps.metrics.render(),
-      };
+      return metricsText(await deps.metrics.render());
+    case "resource-metrics":
+      return metricsText(await deps.usage.metrics(signal));
+    case "summary":
+      return summaryReply(request.query, deps, signal);
+    case "exec":
+    case "attach":
+    case "run":
+    case "port-forward":
+      return streamReply(route, request, deps, signal);
     case "pods":
       return json(200, podList(view.pods(), view));
     case "running-pods":
@@ -88,6 +103,28 @@ async function serve(
       return unreachable(route);
   }
 }
+
+async function summaryReply(
+  query: URLSearchParams,
+  { usage, log }: AnswerDeps,
+  signal: AbortSignal,
+): Promise<HttpReply> {
+  const only = query.getAll("only_cpu_and_memory");
+  try {
+    const body = await usage.summary(only.length === 1 && only[0] === "true", signal);
+    return { status: 200, headers: { "content-type": "application/json" }, body };
+  } catch (error) {
+    signal.throwIfAborted();
+    log.error("Failed to serve /stats/summary", { err: messageOf(error) });
+    return text(500, `Internal Error: ${messageOf(error)}`);
+  }
+}
+
+const metricsText = (body: string): HttpReply => ({
+  status: 200,
+  headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8; escaping=underscores" },
+  body,
+});
 
 /** `rejectedManifests` is ours: a manifest that can't be a pod is still seen where its pod is looked for. */
 function podList(pods: readonly Pod[], view?: NodeView): object {

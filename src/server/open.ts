@@ -13,10 +13,14 @@ import type {
   TlsListener,
   TlsSettings,
 } from "../ports/http-server.ts";
+import type { KubeApi } from "../ports/kube-api.ts";
 import type { LogFiles } from "../ports/log-files.ts";
-import { type AccessOptions, planAccess } from "./access.ts";
+import type { Random } from "../ports/random.ts";
+import { type Access, type AccessOptions, planAccess } from "./access.ts";
 import { type AnswerDeps, answer } from "./answer.ts";
+import type { ReviewOptions } from "./api-reviews.ts";
 import { parseBundle } from "./client-certificate.ts";
+import { noReviews, type Reviews } from "./gate.ts";
 import { openHealthPort } from "./health-port.ts";
 import type { RouteOptions } from "./route.ts";
 import { loadServingPair, type PairOptions, pairPaths, readPem } from "./serving-pair.ts";
@@ -29,6 +33,7 @@ export interface ServerOptions {
   readonly main: TcpAddress | undefined;
   readonly socketPath: string;
   readonly access: AccessOptions;
+  readonly reviews: ReviewOptions;
   readonly pair: PairOptions;
   /** Upstream's names: `VersionTLS12`, Go's cipher suites, IANA group numbers. */
   readonly tls: {
@@ -40,8 +45,11 @@ export interface ServerOptions {
   readonly splitStreams: boolean;
 }
 
-export interface ServerDeps {
+export interface ServerDeps extends Pick<AnswerDeps, "runtime" | "snapshot" | "usage"> {
   readonly view: NodeView;
+  /** undefined: none known yet, or never. */
+  readonly api: () => KubeApi | undefined;
+  readonly random: Random;
   readonly metrics: KubeletMetrics;
   readonly http: HttpServers;
   readonly files: Files;
@@ -75,11 +83,10 @@ export async function openServer(
   const scope = AbortSignal.any([signal, stop.signal]);
   let clientCas: readonly X509Certificate[] = [];
   const answerDeps: AnswerDeps = {
-    view: deps.view,
-    metrics: deps.metrics,
+    ...deps,
     files: deps.logFiles,
-    clock: deps.clock,
     access,
+    reviews: await reviewsFor(access, options.reviews, deps, scope),
     routes: options.routes,
     splitStreams: options.splitStreams,
     clientCas: () => clientCas,
@@ -108,6 +115,18 @@ export async function openServer(
       await close.disposeAsync();
     },
   };
+}
+
+/** Loaded only where somebody is asked. */
+async function reviewsFor(
+  access: Access,
+  options: ReviewOptions,
+  deps: ServerDeps,
+  signal: AbortSignal,
+): Promise<Reviews> {
+  if (access.kind === "health-only" || !(access.tokens || access.authorize)) return noReviews;
+  const { apiReviews } = await import("./api-reviews.ts");
+  return apiReviews(options, deps, signal);
 }
 
 /** Being closed while still opening is no failure. A rejection is kept for whoever asks. */

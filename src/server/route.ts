@@ -6,6 +6,10 @@ export type Route =
   | { readonly kind: "running-pods" }
   | { readonly kind: "configz" }
   | { readonly kind: "container-logs"; readonly namespace: string; readonly pod: string; readonly container: string }
+  | ({ readonly kind: "exec" | "attach" | "run"; readonly container: string } & PodPath)
+  | ({ readonly kind: "port-forward" } & PodPath)
+  | { readonly kind: "summary" }
+  | { readonly kind: "resource-metrics" }
   | { readonly kind: "local"; readonly what: readonly string[] }
   /** Upstream serves it, this release doesn't. */
   | { readonly kind: "not-yet"; readonly what: string }
@@ -15,6 +19,19 @@ export type Route =
   | { readonly kind: "no-route" }
   | { readonly kind: "debug-off"; readonly text: string }
   | { readonly kind: "moved"; readonly to: string };
+
+/** A pod as a path names it. */
+export interface PodPath {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly uid?: string;
+}
+
+/** What a client must be allowed to do with the node: `verb` on one of the subresources, tried left to right. */
+export interface Guard {
+  readonly verb: string;
+  readonly subresources: readonly string[];
+}
 
 export interface RouteOptions {
   /** enableDebuggingHandlers */
@@ -37,10 +54,16 @@ interface Entry {
   readonly exact?: true;
   /** The root alone, without a slash, is moved to it with a slash. */
   readonly slash?: true;
+  /** Subresources that open it. Default: `proxy` alone. */
+  readonly opens?: readonly string[];
+  /** Whoever may only look (`get`) may not: a WebSocket comes as a GET, and what it does is the same. */
+  readonly acts?: true;
   readonly route: (rest: readonly string[]) => Route;
 }
 
 const GET = ["GET"];
+const HEALTH = ["healthz", "proxy"];
+const PODS = ["pods", "proxy"];
 const NOT_FOUND: Route = { kind: "not-found" };
 const alone =
   (route: Route) =>
@@ -50,14 +73,33 @@ const notYet = (what: string) => (): Route => ({ kind: "not-yet", what });
 const health = (check?: string): Entry => ({
   root: check === undefined ? "/healthz" : `/healthz/${check}`,
   exact: true,
+  opens: HEALTH,
   route: alone({ kind: "health", check }),
 });
-const stream = (root: string): Entry => ({
+const metrics = (root: string, route: Route): Entry => ({ root, exact: true, opens: ["metrics"], route: alone(route) });
+
+/** `{ns}/{pod}/{container}` or `{ns}/{pod}/{uid}/{container}` */
+const containerRoute =
+  (kind: "exec" | "attach" | "run") =>
+  ([namespace, pod, ...rest]: readonly string[]): Route => {
+    const [uid, container] = rest.length === 2 ? rest : [undefined, rest[0]];
+    if (!namespace || !pod || !container || uid === "" || rest.length > 2) return NOT_FOUND;
+    return { kind, namespace, pod, container, ...(uid === undefined ? {} : { uid }) };
+  };
+
+/** `{ns}/{pod}` or `{ns}/{pod}/{uid}` */
+function portForwardRoute([namespace, pod, uid, ...rest]: readonly string[]): Route {
+  if (!namespace || !pod || uid === "" || rest.length > 0) return NOT_FOUND;
+  return { kind: "port-forward", namespace, pod, ...(uid === undefined ? {} : { uid }) };
+}
+
+const stream = (root: string, route: Entry["route"], methods: readonly string[] = ["GET", "POST"]): Entry => ({
   root,
-  methods: ["GET", "POST"],
+  methods,
   debug: 405,
   slash: true,
-  route: notYet(root),
+  acts: true,
+  route,
 });
 
 /** The routes of kubelet-surface.md 3.2. The longest root wins. */
@@ -66,19 +108,19 @@ const ENTRIES: readonly Entry[] = [
   health("ping"),
   health("log"),
   health("syncloop"),
-  { root: "/healthz/device-plugin", exact: true, route: notYet("/healthz/device-plugin") },
-  { root: "/metrics", exact: true, route: alone({ kind: "metrics" }) },
-  ...["/metrics/cadvisor", "/metrics/resource", "/metrics/probes", "/metrics/slis"].map(
-    (root): Entry => ({ root, exact: true, route: notYet(root) }),
-  ),
+  { root: "/healthz/device-plugin", exact: true, opens: HEALTH, route: notYet("/healthz/device-plugin") },
+  metrics("/metrics", { kind: "metrics" }),
+  metrics("/metrics/resource", { kind: "resource-metrics" }),
+  ...["/metrics/cadvisor", "/metrics/probes", "/metrics/slis"].map((what) => metrics(what, { kind: "not-yet", what })),
   {
     root: "/stats",
     methods: ["GET", "POST"],
-    route: ([what, ...rest]) => (what === "summary" && rest.length === 0 ? notYet("/stats/summary")() : NOT_FOUND),
+    opens: ["stats"],
+    route: ([what, ...rest]) => (what === "summary" && rest.length === 0 ? { kind: "summary" } : NOT_FOUND),
   },
-  { root: "/pods", methods: GET, route: alone({ kind: "pods" }) },
-  { root: "/runningpods", methods: GET, debug: 405, slash: true, route: alone({ kind: "running-pods" }) },
-  { root: "/configz", debug: 404, exact: true, route: alone({ kind: "configz" }) },
+  { root: "/pods", methods: GET, opens: PODS, route: alone({ kind: "pods" }) },
+  { root: "/runningpods", methods: GET, debug: 405, slash: true, opens: PODS, route: alone({ kind: "running-pods" }) },
+  { root: "/configz", debug: 404, exact: true, opens: ["configz", "proxy"], route: alone({ kind: "configz" }) },
   {
     root: "/containerLogs",
     methods: GET,
@@ -88,23 +130,22 @@ const ENTRIES: readonly Entry[] = [
         ? { kind: "container-logs", namespace, pod, container }
         : NOT_FOUND,
   },
-  stream("/exec"),
-  stream("/attach"),
-  stream("/portForward"),
-  { root: "/run", methods: ["POST"], debug: 405, slash: true, route: notYet("/run") },
-  { root: "/checkpoint", methods: ["POST"], debug: 404, route: notYet("/checkpoint") },
-  { root: "/logs", methods: GET, debug: 405, slash: true, route: notYet("/logs") },
+  stream("/exec", containerRoute("exec")),
+  stream("/attach", containerRoute("attach")),
+  stream("/portForward", portForwardRoute),
+  stream("/run", containerRoute("run"), ["POST"]),
+  { root: "/checkpoint", methods: ["POST"], debug: 404, opens: ["checkpoint"], route: notYet("/checkpoint") },
+  { root: "/logs", methods: GET, debug: 405, slash: true, opens: ["log"], route: notYet("/logs") },
   { root: "/debug/pprof", methods: GET, debug: 405, route: notYet("/debug/pprof") },
   { root: "/debug/flags/v", debug: 404, exact: true, route: notYet("/debug/flags/v") },
-  { root: "/flagz", debug: 404, exact: true, route: notYet("/flagz") },
-  { root: "/statusz", debug: 404, exact: true, route: notYet("/statusz") },
+  { root: "/flagz", debug: 404, exact: true, opens: ["configz"], route: notYet("/flagz") },
+  { root: "/statusz", debug: 404, exact: true, opens: ["statusz"], route: notYet("/statusz") },
 ];
 const LOCAL: Entry = { root: "/local", methods: GET, route: (what) => ({ kind: "local", what }) };
 
 /** Finds what `path` (percent-encoded, no query) asks for. Pure. */
 export function routeOf(method: string, path: string, options: RouteOptions): Route {
-  const entries = options.local ? [...ENTRIES, LOCAL] : ENTRIES;
-  const entry = entries.filter((one) => covers(one, path)).sort((a, b) => b.root.length - a.root.length)[0];
+  const entry = entryOf(path, options.local ? [...ENTRIES, LOCAL] : ENTRIES);
   if (entry === undefined) return { kind: "no-route" };
   const off = switchedOff(entry, options);
   if (off !== undefined) return off;
@@ -114,6 +155,24 @@ export function routeOf(method: string, path: string, options: RouteOptions): Ro
   if (route.kind === "not-found" || entry.methods === undefined || entry.methods.includes(method)) return route;
   return { kind: "wrong-method", allow: entry.methods.join(", ") };
 }
+
+const VERBS: { readonly [method: string]: string } = {
+  POST: "create",
+  GET: "get",
+  PUT: "update",
+  PATCH: "patch",
+  DELETE: "delete",
+};
+
+/** What whoever asks this must be allowed to do (kubelet-surface.md 3.3). It is read from the same entry as the route. Pure. */
+export function guardOf(method: string, path: string): Guard {
+  const entry = entryOf(path, ENTRIES);
+  const verb = Object.hasOwn(VERBS, method) ? (VERBS[method] ?? "") : "";
+  return { verb: entry?.acts && verb === "get" ? "create" : verb, subresources: entry?.opens ?? ["proxy"] };
+}
+
+const entryOf = (path: string, entries: readonly Entry[]): Entry | undefined =>
+  entries.filter((one) => covers(one, path)).sort((a, b) => b.root.length - a.root.length)[0];
 
 const covers = ({ root, exact }: Entry, path: string): boolean =>
   path === root || (!exact && path.startsWith(`${root}/`));
@@ -148,3 +207,8 @@ export function pathLabel(path: string): string {
   const first = path.split("/")[1] ?? "";
   return ENTRIES.some(({ root }) => root.split("/")[1] === first) ? first : "other";
 }
+
+const METHOD_LABELS = ["OPTIONS", "GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "CONNECT"];
+
+/** The `method` label, of a closed set too. */
+export const methodLabel = (method: string): string => (METHOD_LABELS.includes(method) ? method : "other");

@@ -7,10 +7,10 @@ import { connect, createServer } from "node:net";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createHttpServers, createLocalClient } from "../../src/adapters/http/index.ts";
-import { createClock, createFiles, createLogFiles } from "../../src/adapters/linux/index.ts";
+import { createClock, createFiles, createLogFiles, createRandom } from "../../src/adapters/linux/index.ts";
 import { isFault } from "../../src/base/fault.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { millis } from "../../src/base/units.ts";
+import { millis, seconds } from "../../src/base/units.ts";
 import { runVerb, type VerbIo } from "../../src/cli/index.ts";
 import { makeKubeletMetrics } from "../../src/metrics/index.ts";
 import type { NodeView } from "../../src/node/index.ts";
@@ -34,6 +34,7 @@ function optionsIn(scratch: Scratch, over: Partial<ServerOptions> = {}): ServerO
       authorizationMode: "AlwaysAllow",
       standalone: true,
     },
+    reviews: { nodeName: "node-1", tokenTtl: seconds(120), allowedTtl: seconds(300), deniedTtl: seconds(30) },
     pair: { certFile: "", keyFile: "", certDirectory: scratch.path("pki"), hostName: "node-1" },
     tls: { minVersion: "VersionTLS12", cipherSuites: [], curves: [] },
     routes: { debugging: true, systemLogs: true, profiling: true, debugFlags: true },
@@ -97,6 +98,11 @@ function depsOf(
     logFiles: createLogFiles(),
     clock: over.clock ?? clock,
     log: silentLog,
+    random: createRandom(),
+    api: () => undefined,
+    runtime: () => undefined,
+    snapshot: () => undefined,
+    usage: { summary: async () => "{}", metrics: async () => "" },
   };
 }
 

@@ -4,55 +4,63 @@ import { messageOf } from "../../base/fault.ts";
 import type { Log } from "../../base/log.ts";
 import type { HttpHandler, HttpPeer, HttpReply, HttpRequest } from "../../ports/http-server.ts";
 
+export interface ExchangeDeps {
+  readonly handler: HttpHandler;
+  readonly peerOf: (message: IncomingMessage) => HttpPeer;
+  readonly log: Log;
+}
+
 /** Makes values of Node's requests and answers them with the handler's values. */
-export function exchangeWith(
-  handler: HttpHandler,
-  peerOf: (message: IncomingMessage) => HttpPeer,
-  log: Log,
-): RequestListener {
+export function exchangeWith({ handler, peerOf, log }: ExchangeDeps): RequestListener {
   return (message, response) => {
     const gone = new AbortController();
     response.once("close", () => gone.abort());
-    void exchange(message, response, { handler, peerOf, signal: gone.signal }).catch((error: unknown) => {
-      if (gone.signal.aborted) return;
-      log.error("Request failed", { method: message.method, path: pathOf(message)?.[0], err: messageOf(error) });
-      if (response.headersSent) response.destroy();
-      else response.writeHead(500, { "content-type": "text/plain; charset=utf-8" }).end("Internal Server Error\n");
+    const { signal } = gone;
+    const exchange = async () => {
+      const request = requestOf(message, peerOf);
+      if (request === undefined) return void sendBadTarget(response);
+      const reply = await handler(request, signal);
+      if ("to" in reply) throw new TypeError("a request that asks for no upgrade was answered with one");
+      // No route reads a body. One that was sent is dropped with the connection instead of being read to its end.
+      const headers = hasBody(message) ? { ...reply.headers, connection: "close" } : reply.headers;
+      await send(response, { ...reply, headers }, message.method === "HEAD", signal);
+    };
+    void exchange().catch((error: unknown) => {
+      if (!signal.aborted) sendFailure(message, response, error, log);
     });
   };
 }
 
-interface ExchangeDeps {
-  readonly handler: HttpHandler;
-  readonly peerOf: (message: IncomingMessage) => HttpPeer;
-  readonly signal: AbortSignal;
-}
-
-async function exchange(
-  message: IncomingMessage,
-  response: ServerResponse,
-  { handler, peerOf, signal }: ExchangeDeps,
-): Promise<void> {
+/** undefined: the target is no path. */
+export function requestOf(message: IncomingMessage, peerOf: ExchangeDeps["peerOf"]): HttpRequest | undefined {
   const target = pathOf(message);
-  if (target === undefined) {
-    response.writeHead(400, { connection: "close" }).end("400 Bad Request: the request target is no path\n");
-    return;
-  }
-  // No route reads a body. One that was sent is dropped with the connection instead of being read to its end.
-  const hasBody = message.headers["content-length"] !== undefined || message.headers["transfer-encoding"] !== undefined;
-  const request: HttpRequest = {
-    method: message.method ?? "",
-    path: target[0],
-    query: new URLSearchParams(target[1]),
-    headers: message.headers,
-    peer: peerOf(message),
-  };
-  const reply = await handler(request, signal);
-  const headers = hasBody ? { ...reply.headers, connection: "close" } : reply.headers;
-  await send(response, { ...reply, headers }, message.method === "HEAD", signal);
+  return (
+    target && {
+      method: message.method ?? "",
+      path: target[0],
+      query: new URLSearchParams(target[1]),
+      headers: message.headers,
+      peer: peerOf(message),
+    }
+  );
 }
 
-async function send(
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return (headers["content-length"] ?? "0") !== "0" || headers["transfer-encoding"] !== undefined;
+}
+
+export function sendBadTarget(response: ServerResponse): void {
+  response.writeHead(400, { connection: "close" }).end("400 Bad Request: the request target is no path\n");
+}
+
+/** What went wrong is for the log. */
+export function sendFailure(message: IncomingMessage, response: ServerResponse, error: unknown, log: Log): void {
+  log.error("Request failed", { method: message.method, path: pathOf(message)?.[0], err: messageOf(error) });
+  if (response.headersSent) response.destroy();
+  else response.writeHead(500, { "content-type": "text/plain; charset=utf-8" }).end("Internal Server Error\n");
+}
+
+export async function send(
   response: ServerResponse,
   { status, headers, body }: HttpReply,
   headOnly: boolean,

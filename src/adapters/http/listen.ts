@@ -15,10 +15,11 @@ export const LIMITS = {
   keepAlive: true,
   keepAliveInitialDelay: 30_000,
 } as const;
-const MAX_CONNECTIONS = 1000;
+/** Without those that were upgraded. */
+export const MAX_CONNECTIONS = 1000;
 
-/** @throws KubeletError `start-refused` */
-export async function listenOnPort(server: Server, at: TcpAddress): Promise<HttpListener> {
+/** `endUpgraded` ends the connections that the server does not know any more. @throws KubeletError `start-refused` */
+export async function listenOnPort(server: Server, at: TcpAddress, endUpgraded: () => void): Promise<HttpListener> {
   server.maxConnections = MAX_CONNECTIONS;
   try {
     server.listen({ host: at.host, port: at.port });
@@ -27,12 +28,13 @@ export async function listenOnPort(server: Server, at: TcpAddress): Promise<Http
     throw await refusal(at, error);
   }
   const { port } = server.address() as AddressInfo;
-  return listenerOf(server, `${at.host.includes(":") ? `[${at.host}]` : at.host}:${port}`);
+  return listenerOf(server, `${at.host.includes(":") ? `[${at.host}]` : at.host}:${port}`, endUpgraded);
 }
 
 export function listenerOf(
   server: Server,
   address: string,
+  endUpgraded: () => void,
   cleanUp: () => Promise<void> = async () => {},
 ): HttpListener {
   // Errors of single connections must not end the process; those of listening were waited for.
@@ -43,6 +45,7 @@ export function listenerOf(
       const { promise, resolve } = Promise.withResolvers<void>();
       server.close(() => resolve());
       server.closeAllConnections();
+      endUpgraded();
       await promise;
       await cleanUp();
     },

@@ -1,47 +1,41 @@
 import { constants, type X509Certificate } from "node:crypto";
-import { createServer, type IncomingMessage } from "node:http";
-import type { ServerOptions } from "node:https";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import { DEFAULT_CIPHERS, type TLSSocket } from "node:tls";
 import type { Log } from "../../base/log.ts";
 import type { HttpPeer, HttpServers, TlsSettings } from "../../ports/http-server.ts";
-import { exchangeWith } from "./exchange.ts";
-import { LIMITS, listenOnPort } from "./listen.ts";
+import { type ExchangeDeps, exchangeWith } from "./exchange.ts";
+import { LIMITS, listenOnPort, MAX_CONNECTIONS } from "./listen.ts";
 import { listenOnSocket } from "./unix-socket.ts";
+import { shouldUpgrade, upgradeWith } from "./upgrade.ts";
+
+const OPTIONS = { ...LIMITS, shouldUpgradeCallback: shouldUpgrade };
 
 const LONGEST_CHAIN = 8;
 
 /** Listeners of this machine. */
 export function createHttpServers(log: Log): HttpServers {
   return {
-    plain: (at, handler) =>
-      listenOnPort(
-        createServer(
-          LIMITS,
-          exchangeWith(handler, () => ({ kind: "plain" }), log),
-        ),
-        at,
-      ),
-    local: (path, handler) =>
-      listenOnSocket(
-        createServer(
-          LIMITS,
-          exchangeWith(handler, () => ({ kind: "local" }), log),
-        ),
-        path,
-      ),
+    plain(at, handler) {
+      const server = createServer(OPTIONS);
+      return listenOnPort(server, at, answerOn(server, { handler, peerOf: () => ({ kind: "plain" }), log }));
+    },
+    local(path, handler) {
+      const server = createServer(OPTIONS);
+      return listenOnSocket(server, path, answerOn(server, { handler, peerOf: () => ({ kind: "local" }), log }));
+    },
 
     async tls(at, settings, handler) {
       // Not by import(): esbuild takes node:https for a chunk of its own, whose exports are then only a default.
       const https = process.getBuiltinModule("node:https");
-      const options: ServerOptions = {
-        ...LIMITS,
+      const server = https.createServer({
+        ...OPTIONS,
         ...tlsOptions(settings),
         handshakeTimeout: 10_000,
         ALPNProtocols: ["http/1.1"],
-      };
-      const server = https.createServer(options, exchangeWith(handler, tlsPeer, log));
+      });
+      const endUpgraded = answerOn(server, { handler, peerOf: tlsPeer, log });
       server.on("tlsClientError", (error) => log.debug(4, "TLS handshake failed", { err: error.message }));
-      const listener = await listenOnPort(server, at);
+      const listener = await listenOnPort(server, at, endUpgraded);
       return { ...listener, update: (fresh) => server.setSecureContext(tlsOptions(fresh)) };
     },
 
@@ -50,6 +44,15 @@ export function createHttpServers(log: Log): HttpServers {
       return makeSelfSigned(host, now);
     },
   };
+}
+
+/** Returns what ends the connections that were upgraded. */
+function answerOn(server: Server, deps: ExchangeDeps): () => void {
+  server.on("request", exchangeWith(deps));
+  return upgradeWith(server, deps, (upgraded) => {
+    // Streams of those who were let in take no place from others.
+    server.maxConnections = MAX_CONNECTIONS + upgraded;
+  });
 }
 
 function tlsOptions({ pair, clientCa, minVersion, ciphers, curves }: TlsSettings) {

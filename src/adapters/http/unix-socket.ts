@@ -10,7 +10,7 @@ import { listenerOf } from "./listen.ts";
 const MAX_PATH = 107;
 
 /** Serves a socket that only root can open. @throws KubeletError `start-refused` when another process serves it */
-export async function listenOnSocket(server: Server, path: string): Promise<HttpListener> {
+export async function listenOnSocket(server: Server, path: string, endUpgraded: () => void): Promise<HttpListener> {
   const fresh = `${path}.new`;
   if (Buffer.byteLength(fresh) > MAX_PATH) {
     throw refused(
@@ -31,7 +31,7 @@ export async function listenOnSocket(server: Server, path: string): Promise<Http
     server.close();
     throw refused(path, messageOf(error), error);
   }
-  return listenerOf(server, path, () => rm(path, { force: true }));
+  return listenerOf(server, path, endUpgraded, () => rm(path, { force: true }));
 }
 
 function isServed(path: string): Promise<boolean> {

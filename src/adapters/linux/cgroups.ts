@@ -140,7 +140,8 @@ async function processes(trees: readonly CgroupTree[], path: string): Promise<re
   return [...new Set(lists.flat())].sort((a, b) => a - b);
 }
 
-async function processesBelow(directory: string): Promise<readonly number[]> {
+/** Of one hierarchy: process ids in a cgroup's directory and below. */
+export async function processesBelow(directory: string): Promise<readonly number[]> {
   const own = (await readText(join(directory, "cgroup.procs"))).split("\n").filter(Boolean).map(Number);
   const inner = await Promise.all(
     (await directoriesIn(directory)).map((name) => processesBelow(join(directory, name))),

@@ -8,3 +8,5 @@ export { createLog, type LogOptions } from "./log.ts";
 export { createLogFiles } from "./log-files.ts";
 export { createMounts } from "./mounts.ts";
 export { createRandom } from "./random.ts";
+export { createUsage, type UsageOptions } from "./usage.ts";
+export { createNodeFacts } from "./node-facts.ts";

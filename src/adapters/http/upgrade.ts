@@ -1,0 +1,143 @@
+import { type IncomingMessage, type Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { messageOf } from "../../base/fault.ts";
+import { subprotocolsOf, upgradeOf } from "../../base/upgrade.ts";
+import type { HttpReply, HttpUpgrade } from "../../ports/http-server.ts";
+import { dialUpgrade } from "./dial.ts";
+import { type ExchangeDeps, hasBody, requestOf, send, sendBadTarget, sendFailure } from "./exchange.ts";
+import { splice } from "./splice.ts";
+
+/** Together, over all that was upgraded on one listener. */
+const MAX_UPGRADED = 10_000;
+/** A token in a subprotocol is for us alone. */
+const BEARER_PROTOCOL = "base64url.bearer.authorization.k8s.io.";
+
+/** For the server's options: all other requests that speak of an upgrade (`h2c` of some clients) are answered as if they didn't. */
+export const shouldUpgrade = ({ headers }: { readonly headers: IncomingMessage["headers"] }): boolean =>
+  upgradeOf(headers) !== undefined;
+
+/**
+ * Answers upgrade requests of `server`. They leave its care: each is closed by this. Returns what ends all of them.
+ * `onCount` is told how many there are, at each change.
+ */
+export function upgradeWith(server: Server, deps: ExchangeDeps, onCount: (count: number) => void): () => void {
+  const open = new Set<Socket>();
+  server.on("upgrade", (message, stream, head) => {
+    const client = stream as Socket;
+    client.on("error", () => {});
+    if (open.size >= MAX_UPGRADED) return void client.destroy();
+    open.add(client);
+    onCount(open.size);
+    const gone = new AbortController();
+    client.once("close", () => {
+      open.delete(client);
+      onCount(open.size);
+      gone.abort(new DOMException("The client went away", "AbortError"));
+    });
+    let response: ServerResponse | undefined;
+    const respond = () => {
+      response ??= soleResponse(message, client);
+      return response;
+    };
+    void exchange({ message, client, head, response: respond }, deps, gone.signal);
+  });
+  return () => {
+    for (const client of open) client.destroy();
+  };
+}
+
+interface Arrival {
+  readonly message: IncomingMessage;
+  readonly client: Socket;
+  /** What came behind the request already. */
+  readonly head: Buffer;
+  /** For an answer in HTTP; the connection is closed behind it. Always the same one. */
+  readonly response: () => ServerResponse;
+}
+
+async function exchange(arrival: Arrival, deps: ExchangeDeps, signal: AbortSignal): Promise<void> {
+  const { message } = arrival;
+  try {
+    const request = requestOf(message, deps.peerOf);
+    if (request === undefined) return sendBadTarget(arrival.response());
+    // Its bytes would be taken for the first ones of the new protocol.
+    if (hasBody(message))
+      return await refuse(arrival, 400, "400 Bad Request: an upgrade request has no body\n", signal);
+    const reply = await deps.handler(request, signal);
+    if ("to" in reply) return await pass(reply, arrival, deps, signal);
+    await send(arrival.response(), reply, message.method === "HEAD", signal);
+  } catch (error) {
+    if (!signal.aborted) sendFailure(message, arrival.response(), error, deps.log);
+  }
+}
+
+/** Node makes none for an upgrade request. */
+function soleResponse(message: IncomingMessage, client: Socket): ServerResponse {
+  const response = new ServerResponse(message);
+  response.shouldKeepAlive = false;
+  response.assignSocket(client);
+  response.once("finish", () => {
+    response.detachSocket(client);
+    client.end();
+  });
+  return response;
+}
+
+const refuse = (arrival: Arrival, status: number, body: string, signal: AbortSignal): Promise<void> =>
+  send(arrival.response(), plain(status, body), false, signal);
+
+const plain = (status: number, body: string): HttpReply => ({
+  status,
+  headers: { "content-type": "text/plain; charset=utf-8" },
+  body,
+});
+
+async function pass(
+  { to, passage }: HttpUpgrade,
+  arrival: Arrival,
+  { log }: ExchangeDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  if (passage.kind !== "bytes") throw new TypeError("a passage that this release does not have");
+  const { message, client, head } = arrival;
+  const asked = { method: message.method ?? "GET", headers: headersFor(message) };
+  const dialed = await dialUpgrade(to, asked, signal).catch((error: unknown) => {
+    signal.throwIfAborted();
+    log.error("Failed to reach the container runtime's streaming server", { err: messageOf(error) });
+    return refuse(arrival, 500, `error dialing backend: ${messageOf(error)}\n`, signal);
+  });
+  if (dialed === undefined) return;
+  const { response } = dialed;
+  if (dialed.kind === "refused") {
+    const { statusCode = 500 } = response;
+    if (statusCode < 400) {
+      response.destroy();
+      return await refuse(arrival, 500, `invalid upgrade response: status code ${statusCode}\n`, signal);
+    }
+    const type = response.headers["content-type"];
+    const headers = type === undefined ? {} : { "content-type": type };
+    return await send(arrival.response(), { status: statusCode, headers, body: response }, false, signal);
+  }
+  client.write(`HTTP/1.1 101 Switching Protocols\r\n${linesOf(response.rawHeaders)}\r\n`, "latin1");
+  if (dialed.head.length > 0) client.write(dialed.head);
+  if (head.length > 0) dialed.socket.write(head);
+  await splice(client, dialed.socket);
+}
+
+const linesOf = (raw: readonly string[]): string =>
+  raw.flatMap((name, at) => (at % 2 === 0 ? [`${name}: ${raw[at + 1] ?? ""}\r\n`] : [])).join("");
+
+/** The client's headers, several of one name as they came, without what proves who it is, and with where it comes from. */
+export function headersFor({ rawHeaders, headers, socket }: IncomingMessage): Map<string, string[]> {
+  const sent = new Map<string, string[]>();
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = (rawHeaders[at] ?? "").toLowerCase();
+    if (name === "authorization" || name === "sec-websocket-protocol") continue;
+    sent.set(name, [...(sent.get(name) ?? []), rawHeaders[at + 1] ?? ""]);
+  }
+  const protocols = subprotocolsOf(headers).filter((name) => !name.startsWith(BEARER_PROTOCOL));
+  if (protocols.length > 0) sent.set("sec-websocket-protocol", [protocols.join(", ")]);
+  const from = [headers["x-forwarded-for"] ?? [], socket.remoteAddress ?? []].flat();
+  if (from.length > 0) sent.set("x-forwarded-for", [from.join(", ")]);
+  return sent;
+}
