@@ -1,13 +1,22 @@
 import { dirname, join } from "node:path";
-import { containerConfig, environment, sandboxConfig, subPathsOf } from "../containers/index.ts";
+import {
+  containerConfig,
+  type EnvironmentSources,
+  environment,
+  sandboxConfig,
+  serviceEnvironment,
+  subPathsOf,
+} from "../containers/index.ts";
 import type { ContainerFacts } from "../lifecycle/index.ts";
 import type { Container, Pod } from "../model/kubernetes.ts";
 import { podEtcHostsPath, podSubPathsDirectory } from "../model/names.ts";
-import { uidOf, usesHostNetwork, volumesOf } from "../model/pod.ts";
+import { namespaceOf, uidOf, usesHostNetwork, volumesOf } from "../model/pod.ts";
+import { containerReferences, type ReferencedObject, type ReferenceKind } from "../model/referenced.ts";
 import type { ContainerConfig, LinuxResources, SandboxConfig } from "../model/runtime.ts";
 import { hasManagedHosts, hostsText, type NodeDns, podDns, podName, sandboxHostname } from "../network/index.ts";
 import type { Events } from "../ports/events.ts";
 import type { Files } from "../ports/files.ts";
+import type { PodReferences } from "../ports/referenced.ts";
 
 export interface NodeSettings {
   readonly nodeName: string;
@@ -24,6 +33,7 @@ export interface NodeSettings {
 export interface ConfigDeps {
   readonly files: Files;
   readonly events: Events;
+  readonly references: Pick<PodReferences, "objects" | "services">;
   readonly settings: NodeSettings;
   /** Read anew each time: the node's resolver may change. */
   readonly nodeDns: () => Promise<NodeDns>;
@@ -53,13 +63,20 @@ export function createConfigs(deps: ConfigDeps) {
     });
   }
 
-  async function container(pod: Pod, spec: Container, facts: ContainerFacts): Promise<ContainerConfig> {
+  async function container(
+    pod: Pod,
+    spec: Container,
+    facts: ContainerFacts,
+    signal: AbortSignal,
+  ): Promise<ContainerConfig> {
     const podIps = usesHostNetwork(pod) ? settings.nodeIps : facts.sandbox.ips;
+    const sources = await environmentSources(pod, spec, deps.references, signal);
     const around = {
       nodeName: settings.nodeName,
       hostIps: settings.nodeIps,
       podIps,
       allocatable: settings.allocatable,
+      sources,
     };
     const subPaths = new Map<number, string>();
     for (const { index, volume, path } of subPathsOf(spec, environment(pod, spec, around))) {
@@ -76,7 +93,7 @@ export function createConfigs(deps: ConfigDeps) {
       subPaths,
       readonlyVolumes: new Set(
         volumesOf(pod)
-          .filter(({ configMap, secret }) => configMap || secret)
+          .filter(({ configMap, secret, downwardAPI, projected }) => configMap ?? secret ?? downwardAPI ?? projected)
           .map(({ name }) => name),
       ),
       etcHostsPath: await writeHosts(pod, podIps),
@@ -103,4 +120,29 @@ export function createConfigs(deps: ConfigDeps) {
   }
 
   return { sandbox, container };
+}
+
+/**
+ * Everything that a container's variables come from, read before it is needed.
+ * @throws KubeletError `waiting` for what can't be told of yet
+ */
+async function environmentSources(
+  pod: Pod,
+  container: Container,
+  { objects, services }: ConfigDeps["references"],
+  signal: AbortSignal,
+): Promise<EnvironmentSources> {
+  const namespace = namespaceOf(pod);
+  const found = new Map<string, ReferencedObject[ReferenceKind]>();
+  const reading = containerReferences(container).map(async ({ kind, name }) => {
+    const object = await objects.find(kind, namespace, name, signal);
+    if (object) found.set(`${kind}/${name}`, object);
+  });
+  const [known] = await Promise.all([services(pod, signal), ...reading]);
+  return {
+    object: <K extends ReferenceKind>(kind: K, name: string) =>
+      found.get(`${kind}/${name}`) as ReferencedObject[K] | undefined,
+    whyMissing: (kind, name) => objects.whyMissing(kind, namespace, name),
+    services: serviceEnvironment(known),
+  };
 }

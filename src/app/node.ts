@@ -28,6 +28,7 @@ import { nodeAddresses } from "./machine.ts";
 import { coreMetrics, nodeMetrics } from "./node-metrics.ts";
 import { serve } from "./serve.ts";
 import { coreSettings, logPlaces, type Machine, podCgroupOptions, resourceFacts } from "./settings.ts";
+import { withoutApi } from "./without-api.ts";
 
 const MAX_RESOLV_CONF = 1024 * 1024;
 const KEEP_COMPILED_AFTER = seconds(10);
@@ -68,6 +69,7 @@ export async function runNode(
         logProblem,
         core: () => core,
         runtime: () => cri?.runtime,
+        images: () => cri?.images,
         podLogsDir: () => podLogsDir,
       },
       signal,
@@ -96,7 +98,20 @@ export async function runNode(
   const podCgroups = createPodCgroups(cgroupOptions, cgroups, log);
   await podCgroups.openRoot();
   const facts = resourceFacts(config, machine);
-  const volumes = createVolumes({ rootDir, facts, noswap: host.tmpfsNoswap }, { files, mounts });
+  const references = withoutApi;
+  const volumes = createVolumes(
+    { rootDir, facts, noswap: host.tmpfsNoswap },
+    {
+      files,
+      mounts,
+      clock,
+      random,
+      log,
+      objects: references.objects,
+      tokens: references.tokens,
+      downward: () => settings,
+    },
+  );
   const settings = coreSettings(config, machine, places, {
     nodeIps: nodeAddresses(config.flags.nodeIP),
     runtimeName: runtime.profile.version.name,
@@ -111,6 +126,7 @@ export async function runNode(
       log,
       files,
       volumes,
+      references,
       runtime: measuredRuntime(runtime.cri.runtime, metrics, clock),
       imageService: measuredImages(runtime.cri.images, metrics, clock),
       ...coreMetrics(metrics),

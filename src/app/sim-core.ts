@@ -14,6 +14,7 @@ import type { RunningCore, SimDoors, StartCore } from "../sim/sim-kubelet.ts";
 import type { SourceUpdate } from "../sources/index.ts";
 import { createVolumes } from "../volumes/index.ts";
 import { type CoreDeps, openCore, podCgroupVerbs } from "./core.ts";
+import { withoutApi } from "./without-api.ts";
 
 const FACTS: ResourceFacts = {
   cgroupVersion: 2,
@@ -70,7 +71,19 @@ function start(doors: SimDoors, broken: Broken, signal: AbortSignal): RunningCor
       runtime,
       imageService: images,
       files,
-      volumes: createVolumes({ rootDir: "/var/lib/kubelet", facts: FACTS, noswap: true }, { files, mounts }),
+      volumes: createVolumes(
+        { rootDir: "/var/lib/kubelet", facts: FACTS, noswap: true },
+        {
+          files,
+          mounts,
+          clock,
+          random,
+          objects: withoutApi.objects,
+          tokens: withoutApi.tokens,
+          downward: () => ({ nodeName: "sim", allocatable: {} }),
+        },
+      ),
+      references: withoutApi,
       cgroups: { ...podCgroupVerbs(podCgroups), parentOf: (pod) => podCgroup(pod, CGROUPS).parent },
       readCredentials: async () => [],
       logTail: () => "",

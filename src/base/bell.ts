@@ -3,6 +3,11 @@ export class Bell {
   #rung = false;
   #wake: (() => void) | undefined;
 
+  /** A ring came that nobody has taken yet. */
+  get isRung(): boolean {
+    return this.#rung;
+  }
+
   ring(): void {
     this.#rung = true;
     this.#wake?.();

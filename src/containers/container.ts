@@ -1,9 +1,8 @@
-import type { Surroundings } from "../model/downward.ts";
+import { expand } from "../model/expand.ts";
 import type { Container, Pod } from "../model/kubernetes.ts";
 import { containerLogPath } from "../model/names.ts";
 import type { ContainerConfig, LinuxResources } from "../model/runtime.ts";
-import { environment } from "./environment.ts";
-import { expand } from "./expand.ts";
+import { type EnvironmentContext, environment } from "./environment.ts";
 import { containerAnnotations, containerLabels } from "./metadata.ts";
 import { type MountContext, mountsOf } from "./mounts.ts";
 import {
@@ -18,7 +17,7 @@ import {
 import { type ImageUser, userOf } from "./user.ts";
 
 /** What a container needs to know beside its pod, all of it resolved. */
-export interface ContainerContext extends MountContext, Surroundings {
+export interface ContainerContext extends MountContext, EnvironmentContext {
   /** Restart count. */
   readonly attempt: number;
   /** What the image service gave back. */

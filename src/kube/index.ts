@@ -1,3 +1,6 @@
+export { decodeKubeconfig, type Kubeconfig, type KubeconfigCluster, readKubeconfig } from "./kubeconfig.ts";
+export { kubeconfigText } from "./kubeconfig-text.ts";
+export { References } from "./references.ts";
 export { Reflector, type ReflectorDeps, type ReflectorOptions } from "./reflector.ts";
 export {
   isAlreadyExists,

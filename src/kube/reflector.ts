@@ -7,7 +7,7 @@ import { Holding } from "./holding.ts";
 import { isExpired, Pace } from "./retry.ts";
 
 export interface ReflectorDeps {
-  readonly api: KubeApi;
+  readonly api: Pick<KubeApi, "list" | "watch">;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -1,6 +1,13 @@
 import type { Problem } from "../base/fault.ts";
 import { HOST_PATH_TYPES, type HostPathType } from "../model/host-path.ts";
-import type { EmptyDirVolumeSource, HostPathVolumeSource, Pod, Volume as VolumeSpec } from "../model/kubernetes.ts";
+import type {
+  EmptyDirVolumeSource,
+  HostPathVolumeSource,
+  Pod,
+  ProjectedVolumeSource,
+  VolumeProjection,
+  Volume as VolumeSpec,
+} from "../model/kubernetes.ts";
 import { volumesOf } from "../model/pod.ts";
 import { quantityUnits } from "../model/quantity.ts";
 import type { Volume } from "./plugin.ts";
@@ -14,13 +21,33 @@ export const unsupportedVolumes = (pod: Pod): readonly Problem[] =>
 
 /** The volume in our terms, or why not. One without any source is an emptyDir, as everywhere in Kubernetes. */
 export function decodeVolume(spec: VolumeSpec): Volume | Problem {
-  const { name, emptyDir, hostPath, ...others } = spec;
+  const { name, emptyDir, hostPath, configMap, secret, downwardAPI, projected, ...others } = spec;
   const [other] = Object.entries(others).filter(([, source]) => source !== undefined && source !== null);
   if (other !== undefined) {
-    const message = `volume "${name}": kind "${other[0]}" is not supported yet; this node mounts emptyDir and hostPath`;
+    const message = `volume "${name}": kind "${other[0]}" is not supported yet; this node mounts ${MOUNTED}`;
     return { field: other[0], message };
   }
-  return hostPath ? decodeHostPath(name, hostPath) : decodeEmptyDir(name, emptyDir ?? {});
+  if (hostPath) return decodeHostPath(name, hostPath);
+  if (configMap) return { kind: "configMap", name, source: configMap };
+  if (secret) return { kind: "secret", name, source: secret };
+  if (downwardAPI) return { kind: "downwardAPI", name, source: downwardAPI };
+  if (projected) return decodeProjected(name, projected);
+  return decodeEmptyDir(name, emptyDir ?? {});
+}
+
+const MOUNTED = "emptyDir, hostPath, configMap, secret, downwardAPI and projected";
+const PROJECTED: readonly (keyof VolumeProjection)[] = ["configMap", "secret", "downwardAPI", "serviceAccountToken"];
+
+function decodeProjected(name: string, source: ProjectedVolumeSource): Volume | Problem {
+  for (const [index, part] of (source.sources ?? []).entries()) {
+    const [unknown] = Object.entries(part)
+      .filter(([kind, value]) => value !== undefined && value !== null && !PROJECTED.some((known) => known === kind))
+      .map(([kind]) => kind);
+    if (unknown === undefined) continue;
+    const message = `volume "${name}": source "${unknown}" is not supported yet; this node projects ${PROJECTED.join(", ")}`;
+    return { field: `projected.sources[${index}].${unknown}`, message };
+  }
+  return { kind: "projected", name, source };
 }
 
 function decodeEmptyDir(name: string, { medium = "", sizeLimit }: EmptyDirVolumeSource): Volume | Problem {

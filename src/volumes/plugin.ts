@@ -1,5 +1,11 @@
 import type { HostPathType } from "../model/host-path.ts";
-import type { Pod } from "../model/kubernetes.ts";
+import type {
+  ConfigMapVolumeSource,
+  DownwardAPIVolumeSource,
+  Pod,
+  ProjectedVolumeSource,
+  SecretVolumeSource,
+} from "../model/kubernetes.ts";
 
 /** What this node mounts, and what each kind needs to know. A new kind is a row here: nothing compiles until its plugin exists. */
 export interface VolumeSources {
@@ -9,6 +15,10 @@ export interface VolumeSources {
     readonly sizeLimit: number | undefined;
   };
   readonly hostPath: { readonly path: string; readonly type: HostPathType };
+  readonly configMap: { readonly source: ConfigMapVolumeSource };
+  readonly secret: { readonly source: SecretVolumeSource };
+  readonly downwardAPI: { readonly source: DownwardAPIVolumeSource };
+  readonly projected: { readonly source: ProjectedVolumeSource };
 }
 
 export type VolumeKind = keyof VolumeSources;
@@ -23,6 +33,8 @@ export type Volume<K extends VolumeKind = VolumeKind> = {
 export interface VolumePlugin<K extends VolumeKind> {
   /** Returns the host path to bind into containers. */
   setUp(pod: Pod, volume: Volume<K>, signal: AbortSignal): Promise<string>;
+  /** Brings what a standing volume shows up to date. Absent: nothing outside of it changes what it holds. */
+  refresh?(pod: Pod, volume: Volume<K>, signal: AbortSignal): Promise<void>;
 }
 export type VolumePlugins = { readonly [K in VolumeKind]: VolumePlugin<K> };
 

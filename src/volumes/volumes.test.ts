@@ -4,8 +4,10 @@ import { isFault, KubeletError } from "../base/fault.ts";
 import type { Pod, PodSpec, Volume as VolumeSpec } from "../model/kubernetes.ts";
 import type { FileStat, Files } from "../ports/files.ts";
 import type { Mount, Mounts } from "../ports/mounts.ts";
+import { Chance } from "../sim/chance.ts";
+import { VirtualTime } from "../sim/virtual-time.ts";
 import { decodeVolume, unsupportedVolumes } from "./decode.ts";
-import { tmpfsOptions } from "./empty-dir.ts";
+import { tmpfsOptions } from "./pod-directory.ts";
 import { createVolumes } from "./volumes.ts";
 
 const { signal } = new AbortController();
@@ -16,6 +18,15 @@ const podOf = (volumes: readonly VolumeSpec[], spec: Partial<PodSpec> = {}): Pod
   metadata: { uid: "u" },
   spec: { containers: [{ name: "c" }], volumes, ...spec },
 });
+
+/** What these volumes do not use. */
+const NOTHING_ELSE = {
+  clock: new VirtualTime().clock(signal),
+  random: new Chance(1),
+  objects: { find: async () => undefined, whyMissing: () => "none" },
+  tokens: { token: async () => "", forget: () => {} },
+  downward: () => ({ nodeName: "n", allocatable: {} }),
+};
 
 /** Just enough of a disk, and a list of what was done to it. */
 function node(...there: [path: string, kind: FileStat["kind"]][]) {
@@ -53,7 +64,7 @@ function node(...there: [path: string, kind: FileStat["kind"]][]) {
     },
     unmount: note("umount"),
   } as unknown as Mounts;
-  return { stats, done, mounted, volumes: createVolumes(OPTIONS, { files, mounts }) };
+  return { stats, done, mounted, volumes: createVolumes(OPTIONS, { files, mounts, ...NOTHING_ELSE }) };
 }
 
 test("setUp() makes an emptyDir where upstream does, opens it to all, marks it ready, and then leaves it alone", async () => {
@@ -174,17 +185,25 @@ test("setUp() ends with the reason of an abort, not with a volume's fault", asyn
 test("unsupportedVolumes() names each volume that this node can't mount, by field", () => {
   const volumes = [
     { name: "ok" },
+    { name: "claim", persistentVolumeClaim: { claimName: "x" } },
     { name: "conf", configMap: { name: "x" } },
+    { name: "all", projected: { sources: [{ secret: { name: "s" } }, { clusterTrustBundle: { path: "p" } }] } },
     { name: "huge", emptyDir: { medium: "HugePages-2Mi" } },
     { name: "host", hostPath: { path: "/" } },
   ];
   assert.deepEqual(unsupportedVolumes(podOf(volumes)), [
     {
-      field: "spec.volumes[1].configMap",
-      message: 'volume "conf": kind "configMap" is not supported yet; this node mounts emptyDir and hostPath',
+      field: "spec.volumes[1].persistentVolumeClaim",
+      message:
+        'volume "claim": kind "persistentVolumeClaim" is not supported yet; this node mounts emptyDir, hostPath, configMap, secret, downwardAPI and projected',
     },
     {
-      field: "spec.volumes[2].emptyDir.medium",
+      field: "spec.volumes[3].projected.sources[1].clusterTrustBundle",
+      message:
+        'volume "all": source "clusterTrustBundle" is not supported yet; this node projects configMap, secret, downwardAPI, serviceAccountToken',
+    },
+    {
+      field: "spec.volumes[4].emptyDir.medium",
       message: 'volume "huge": medium "HugePages-2Mi" is not supported yet; use Memory or leave it out',
     },
   ]);
@@ -210,6 +229,6 @@ test("tearDown() removes nothing while something is still mounted", async () => 
   const busy = new KubeletError("busy", { code: "file-failed", path: DIR, errno: "EBUSY" });
   const mounts = { list: async () => mounted, unmount: () => Promise.reject(busy) } as unknown as Mounts;
   const files = { removeTree: async (path: string) => void done.push(path) } as unknown as Files;
-  await assert.rejects(createVolumes(OPTIONS, { files, mounts }).tearDown("u", signal), busy);
+  await assert.rejects(createVolumes(OPTIONS, { files, mounts, ...NOTHING_ELSE }).tearDown("u", signal), busy);
   assert.deepEqual(done, []);
 });
