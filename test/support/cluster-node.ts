@@ -39,6 +39,10 @@ export interface ClusterNodeOptions {
   readonly ports?: readonly [number, number];
   /** False: everything is there, but the kubelet is started by the test. */
   readonly started?: boolean;
+  /** The kubelet's program, instead of the one that `kubelet` would build. */
+  readonly file?: string;
+  /** Told when the kubelet ended by itself. */
+  readonly onEnd?: (program: Program) => void;
   /** Keeps the programs out of a terminal's process group, and so from its ^C. */
   readonly detached?: boolean;
 }
@@ -50,6 +54,8 @@ export interface ClusterNodePlace {
   readonly cgroup: string;
   readonly address: string;
   readonly registry: Registry;
+  /** Hosts in image references that the registry stands for; "registry.local" unless given. */
+  readonly imageHosts?: readonly string[];
   /** The how-manieth node of its cluster: gives it other pod addresses than the others. */
   readonly index: number;
 }
@@ -86,7 +92,7 @@ export class ClusterNode implements AsyncDisposable {
     const { name = "node", kubelet: choice = "ours", runtime = { release: "2.4" } } = options;
     if (choice === "go" && typeof runtime === "string")
       throw new TypeError("the Go kubelet needs a runtime with an endpoint: runtime: { release: … }");
-    const file = await kubeletProgram(choice);
+    const file = options.file ?? (await kubeletProgram(choice));
     await using made = new AsyncDisposableStack();
     const cgroup = made.use(new CgroupRoot(place.cgroup));
     const containerd =
@@ -99,7 +105,7 @@ export class ClusterNode implements AsyncDisposable {
       ...{ root: at("root"), config: at("config.json"), manifests: at("manifests"), podLogs: at("logs") },
     };
     for (const folder of [places.root, places.manifests]) mkdirSync(folder, { recursive: true, mode: 0o750 });
-    if (containerd === undefined) useRegistry(places.root, place.registry.address);
+    if (containerd === undefined) useRegistry(places.root, place.registry.address, place.imageHosts);
     await writeConfig(places, plane.pki, options.config ?? {});
     const path = runtime === "embedded 2.4" ? { PATH: `${await ensureTool("containerd")}:${process.env.PATH}` } : {};
     const kubelet = new Program({
@@ -110,6 +116,7 @@ export class ClusterNode implements AsyncDisposable {
       env: { ...path, ...options.env },
       isReady: () => isHealthy(healthPort),
       detached: options.detached ?? false,
+      ...(options.onEnd === undefined ? {} : { onEnd: options.onEnd }),
     });
     const node = new ClusterNode({ places, choice, plane, cgroup, containerd, kubelet });
     // From here on the node's own disposal covers the parts.
@@ -194,13 +201,14 @@ interface NodeObject {
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }
 
-async function startContainerd({ folder, registry, index }: ClusterNodePlace, release: "1.6" | "2.4") {
+async function startContainerd(place: ClusterNodePlace, release: "1.6" | "2.4"): Promise<Containerd> {
+  const { folder, registry, imageHosts = ["registry.local"], index } = place;
   const own = join(folder, "cd");
   mkdirSync(own, { recursive: true });
   return await Containerd.start({
     release,
     folder: own,
-    registries: { "registry.local": registry.address },
+    registries: Object.fromEntries(imageHosts.map((host) => [host, registry.address])),
     // What the controller manager gives to the cluster's nodes, in the order in which they come.
     podCidr: `10.244.${index}.0/24`,
     bridge: `cni${index}`,

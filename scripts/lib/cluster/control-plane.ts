@@ -27,6 +27,8 @@ export interface ControlPlaneOptions {
   readonly verifyKubelets?: boolean;
   /** Keeps the programs out of a terminal's process group, and so from its ^C. */
   readonly detached?: boolean;
+  /** Told of each program that ended by itself. */
+  readonly onEnd?: (program: Program) => void;
 }
 
 export const POD_CIDR = "10.244.0.0/16";
@@ -58,7 +60,10 @@ export class ControlPlane implements AsyncDisposable {
     this.api = new ApiClient(this.adminKubeconfig);
     const places = { pki, address, dataDir: join(folder, "etcd"), podCidr: POD_CIDR, serviceCidr: SERVICE_CIDR };
     const verify = options.verifyKubelets ? [`--kubelet-certificate-authority=${pki.path("ca.crt")}`] : [];
-    const common = { detached: options.detached ?? false };
+    const common = {
+      detached: options.detached ?? false,
+      ...(options.onEnd === undefined ? {} : { onEnd: options.onEnd }),
+    };
     const log = (name: string) => join(folder, "logs", `${name}.log`);
     this.etcd = new Program({
       ...common,

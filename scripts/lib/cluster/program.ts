@@ -15,6 +15,8 @@ export interface ProgramOptions {
   /** Whether it does its work. Throwing counts as "not yet", and the last error is told when time is up. */
   readonly isReady: () => Promise<boolean>;
   readonly patienceMs?: number;
+  /** Told when it has ended and nobody asked for that, once it had been ready. */
+  readonly onEnd?: (program: Program) => void;
   /** In a process group of its own: a terminal's ^C does not reach it. */
   readonly detached?: boolean;
 }
@@ -27,6 +29,8 @@ export class Program implements AsyncDisposable {
   readonly #options: ProgramOptions;
   #child: ChildProcess | undefined;
   #paused = false;
+  /** Somebody has asked for its end. */
+  #ending = false;
 
   constructor(options: ProgramOptions) {
     this.name = options.name;
@@ -62,6 +66,7 @@ export class Program implements AsyncDisposable {
     const { file, args, log, env, detached = false } = this.#options;
     const output = openSync(log, "a");
     this.#paused = false;
+    this.#ending = false;
     this.#child = spawn(file, args, {
       stdio: ["ignore", output, output],
       env: { ...process.env, ...env },
@@ -76,6 +81,7 @@ export class Program implements AsyncDisposable {
   async ready(): Promise<void> {
     const { name, isReady, patienceMs = PATIENCE_MS } = this.#options;
     let failed: string | undefined;
+    const child = this.#child;
     await waitFor(
       `${name} to be ready`,
       async () => {
@@ -85,11 +91,15 @@ export class Program implements AsyncDisposable {
       { timeout: patienceMs, explain: () => this.#words() },
     );
     if (failed !== undefined) throw new Error(`${name} ${failed}\n${this.#words()}`);
+    child?.once("exit", () => {
+      if (!this.#ending) this.#options.onEnd?.(this);
+    });
   }
 
   /** SIGTERM and its end; SIGKILL when it takes too long. Fine when it does not run. */
   async stop(): Promise<void> {
     this.resume();
+    this.#ending = true;
     if (this.#child?.pid !== undefined) await stopChild(this.#child);
   }
 
@@ -97,6 +107,7 @@ export class Program implements AsyncDisposable {
   async kill(): Promise<void> {
     const child = this.#child;
     if (child === undefined || this.ended !== undefined) return;
+    this.#ending = true;
     const gone = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGKILL");
     await gone;
