@@ -1,4 +1,5 @@
 import { dirname, join } from "node:path";
+import { KubeletError } from "../base/fault.ts";
 import {
   containerConfig,
   type EnvironmentSources,
@@ -37,6 +38,8 @@ export interface ConfigDeps {
   readonly settings: NodeSettings;
   /** Read anew each time: the node's resolver may change. */
   readonly nodeDns: () => Promise<NodeDns>;
+  /** Why pods can't have a network of their own now; undefined: they can. */
+  readonly networkProblem?: (() => string | undefined) | undefined;
   readonly cgroupParent: (pod: Pod) => string;
   readonly sandboxResources: (pod: Pod) => { readonly resources: LinuxResources; readonly overhead: LinuxResources };
   readonly containerResources: (pod: Pod, container: Container) => LinuxResources;
@@ -51,6 +54,9 @@ export function createConfigs(deps: ConfigDeps) {
   const { settings, files } = deps;
 
   async function sandbox(pod: Pod, attempt: number): Promise<SandboxConfig> {
+    const problem = usesHostNetwork(pod) ? undefined : deps.networkProblem?.();
+    if (problem !== undefined)
+      throw new KubeletError(`network is not ready: ${problem}`, { code: "network-not-ready" });
     const { dns, warnings } = podDns(pod, await deps.nodeDns());
     for (const warning of warnings) deps.events.record(warning);
     return sandboxConfig(pod, {

@@ -69,6 +69,10 @@ export interface CoreDeps extends Pick<ConfigDeps, "nodeDns" | "sandboxResources
   readonly onListed?: (took: number) => void;
   /** Milliseconds from first seeing a pod to seeing it run. */
   readonly onPodRuns?: (took: number) => void;
+  /** Why pods can't have a network of their own now; undefined: they can. */
+  readonly networkProblem?: (() => string | undefined) | undefined;
+  /** The runtime came back, or stopped telling of events. */
+  readonly onRuntime?: (() => void) | undefined;
   /** Another planner, and another way to read a pod after a step: for tests of the simulator, which must catch bad ones. */
   readonly plan?: WorkerDeps["plan"];
   readonly refresh?: WorkerDeps["refresh"];
@@ -112,7 +116,11 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
       pods.ring(uid);
       leftovers.saw(uid);
     },
-    onResync: () => pods.ringAll(),
+    onResync: () => {
+      pods.ringAll();
+      deps.onRuntime?.();
+    },
+    ...(deps.onRuntime ? { onLost: deps.onRuntime } : {}),
     ...(deps.onListed ? { onListed: deps.onListed } : {}),
   });
   const see = (uid: string) => observer.snapshot(uid);

@@ -18,10 +18,12 @@ import { parseResolvConf } from "../network/index.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Files } from "../ports/files.ts";
 import type { Random } from "../ports/random.ts";
+import type { Images } from "../ports/runtime.ts";
 import { containerResources, createPodCgroups, podCgroup, sandboxResources } from "../resources/index.ts";
 import { readSources } from "../sources/index.ts";
 import { createVolumes } from "../volumes/index.ts";
 import { setOwnOomScore, startEvents } from "./announce.ts";
+import type { Cluster } from "./cluster.ts";
 import { type Core, openCore, podCgroupVerbs } from "./core.ts";
 import { textOfLog } from "./log-tail.ts";
 import { nodeAddresses } from "./machine.ts";
@@ -55,6 +57,7 @@ export async function runNode(
   let core: Core | undefined;
   let cri: Cri | undefined;
   let podLogsDir = config.kubelet.podLogsDir;
+  let cluster: Cluster | undefined;
   const metrics = nodeMetrics(config, host.cgroupVersion, () => core);
   const server = scope.use(
     await serve(
@@ -70,6 +73,7 @@ export async function runNode(
         core: () => core,
         runtime: () => cri?.runtime,
         images: () => cri?.images,
+        kubeApi: () => cluster?.api,
         podLogsDir: () => podLogsDir,
       },
       signal,
@@ -80,6 +84,10 @@ export async function runNode(
   const portFailed = server.main.then(() => new Promise<never>(() => {}));
   portFailed.catch(() => {});
   const deps = { clock, random, log };
+  if (!config.standalone) {
+    const { openCluster } = await import("./cluster.ts");
+    cluster = scope.use(await openCluster(config, { ...deps, files }, signal));
+  }
   // Loaded here, and it is the half of our code: the doors answer first.
   const { chooseRuntime, openRuntime } = await import("./runtime.ts");
   const choice = await chooseRuntime(config, deps, signal);
@@ -98,7 +106,7 @@ export async function runNode(
   const podCgroups = createPodCgroups(cgroupOptions, cgroups, log);
   await podCgroups.openRoot();
   const facts = resourceFacts(config, machine);
-  const references = withoutApi;
+  const references = cluster?.references ?? withoutApi;
   const volumes = createVolumes(
     { rootDir, facts, noswap: host.tmpfsNoswap },
     {
@@ -118,6 +126,12 @@ export async function runNode(
     maskedPaths: [],
   });
   const { kubelet } = config;
+  const measured = {
+    runtime: measuredRuntime(runtime.cri.runtime, metrics, clock),
+    images: toldImages(measuredImages(runtime.cri.images, metrics, clock), () =>
+      cluster?.registration()?.imagesChanged(),
+    ),
+  };
   core = openCore(
     settings,
     {
@@ -127,8 +141,11 @@ export async function runNode(
       files,
       volumes,
       references,
-      runtime: measuredRuntime(runtime.cri.runtime, metrics, clock),
-      imageService: measuredImages(runtime.cri.images, metrics, clock),
+      cluster: cluster?.pods,
+      runtime: measured.runtime,
+      imageService: measured.images,
+      networkProblem: () => cluster?.registration()?.networkProblem,
+      onRuntime: () => cluster?.registration()?.runtimeChanged(),
       ...coreMetrics(metrics),
       cgroups: { ...podCgroupVerbs(podCgroups), parentOf: (pod) => podCgroup(pod, cgroupOptions).parent },
       readCredentials: nodeCredentials({ rootDir, homeDir: process.env.HOME }, files, log),
@@ -152,7 +169,7 @@ export async function runNode(
           staticPodUrlHeader: kubelet.staticPodURLHeader,
           httpCheckFrequency: kubelet.httpCheckFrequency,
         },
-        { files, http: createHttpClient(), clock, log },
+        { files, http: createHttpClient(), clock, log, api: cluster?.pods.source },
         signal,
       ),
     },
@@ -166,7 +183,35 @@ export async function runNode(
   for (const event of startEvents(startFacts)) core.events.record(event);
   void keepCompiled(clock, signal);
   void keepSmall(signal);
-  return await Promise.race([core.run(), portFailed]);
+  const { events, run } = core;
+  const registered = cluster?.run(
+    {
+      ...measured,
+      events,
+      cgroupVersion: host.cgroupVersion,
+      usePodCidr: runtime.usePodCidr,
+      waitsForPodCidr: runtime.waitsForPodCidr,
+      runtimeProblem: () => undefined,
+    },
+    signal,
+  );
+  return await Promise.race([run(), portFailed, ...(registered ? [registered] : [])]);
+}
+
+/** The same images; `tell` is called when one came or went. */
+function toldImages(images: Images, tell: () => void): Images {
+  return {
+    ...images,
+    pullImage: async (...args) => {
+      const image = await images.pullImage(...args);
+      tell();
+      return image;
+    },
+    removeImage: async (...args) => {
+      await images.removeImage(...args);
+      tell();
+    },
+  };
 }
 
 /** Keeps what V8 compiled until the first pods ran, for later starts: a kubelet that is killed would not. */

@@ -17,6 +17,10 @@ export interface OpenRuntime {
   readonly cri: Cri;
   readonly endpoint: string;
   readonly profile: RuntimeProfile;
+  /** Hands a range of pod addresses on to whatever makes the pods' network. */
+  readonly usePodCidr: (podCidrs: string, signal: AbortSignal) => Promise<void>;
+  /** There is no pod network before the range is known. */
+  readonly waitsForPodCidr: boolean;
 }
 
 const PROBE_TIMEOUT = seconds(5);
@@ -83,7 +87,13 @@ export async function openRuntime(
       { code: "start-refused", what: "cgroup driver" },
     );
   }
-  return { cri, endpoint, profile };
+  return {
+    cri,
+    endpoint,
+    profile,
+    usePodCidr: (podCidrs, stop) => cri.runtime.updatePodCidr(podCidrs, stop),
+    waitsForPodCidr: false,
+  };
 }
 
 /** One use of a connection of its own. */

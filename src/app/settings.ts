@@ -101,7 +101,11 @@ export function coreSettings(
     clusterDomain: kubelet.clusterDomain,
     seccompDefault: kubelet.seccompDefault || flags.seccompDefault,
     allocatable: { cpu: `${amounts.cpu ?? 0}m`, memory: `${amounts.memory ?? 0}` },
-    sources: [...(kubelet.staticPodPath ? ["file"] : []), ...(kubelet.staticPodURL ? ["http"] : [])],
+    sources: [
+      ...(kubelet.staticPodPath ? ["file"] : []),
+      ...(kubelet.staticPodURL ? ["http"] : []),
+      ...(config.standalone ? [] : ["api"]),
+    ],
     crashBackoffMax: kubelet.crashLoopBackOff.maxContainerRestartPeriod ?? seconds(300),
     pulls: {
       serializeImagePulls: isGiven(config, "serializeImagePulls") && kubelet.serializeImagePulls,

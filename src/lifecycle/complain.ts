@@ -41,7 +41,7 @@ export function complainOf(
   });
   const reason = reasonOf(step, error);
   if (pod && reason)
-    deps.events.record({ type: "Warning", reason, message: textOf(step, message), about: podSubject(pod) });
+    deps.events.record({ type: "Warning", reason, message: textOf(step, reason, message), about: podSubject(pod) });
   if (fault.code === "runtime-unavailable" || fault.code === "network-not-ready") return SOON;
   return jittered(RETRY_SPAN, deps.random);
 }
@@ -53,7 +53,7 @@ function reasonOf(step: Step, error: KubeletError): string | undefined {
   return isFault(error, "volume-not-mounted") ? "FailedMount" : "Failed";
 }
 
-function textOf(step: Step, message: string): string {
-  if (step.kind === "run-sandbox") return `Failed to create pod sandbox: ${message}`;
+function textOf(step: Step, reason: string, message: string): string {
+  if (step.kind === "run-sandbox" && reason !== "NetworkNotReady") return `Failed to create pod sandbox: ${message}`;
   return message;
 }

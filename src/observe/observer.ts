@@ -27,6 +27,8 @@ export interface ObserverDeps {
   readonly onChange: (uid: string) => void;
   /** Called when the runtime answers again after it may have been away. */
   readonly onResync: () => void;
+  /** Called when events stopped coming. */
+  readonly onLost?: () => void;
   /** Called after each complete listing, with how long it took in milliseconds. */
   readonly onListed?: (took: number) => void;
 }
@@ -158,6 +160,7 @@ export class Observer {
     for (;;) {
       for await (const event of this.#deps.runtime.events(signal)) {
         if (event.kind === "resync" || event.kind === "lost") {
+          if (event.kind === "lost") this.#deps.onLost?.();
           this.#catchUp(event.kind, signal);
         } else {
           this.#onEvent(event, signal);

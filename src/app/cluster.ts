@@ -1,0 +1,142 @@
+import { arch } from "node:os";
+import { connectKubeApi, type KubeConnection } from "../adapters/kube/index.ts";
+import { createNodeFacts } from "../adapters/linux/index.ts";
+import { createKeys } from "../adapters/x509/index.ts";
+import type { Log } from "../base/log.ts";
+import { millis } from "../base/units.ts";
+import type { KubeletConfig } from "../config/index.ts";
+import { References } from "../kube/index.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Events } from "../ports/events.ts";
+import type { Files } from "../ports/files.ts";
+import type { ApiEndpoint, CredentialSource, KubeApi } from "../ports/kube-api.ts";
+import type { Random } from "../ports/random.ts";
+import type { Images, Runtime } from "../ports/runtime.ts";
+import { declaredFeatures, GO_ARCH, Registration, registrationOptions } from "../registration/index.ts";
+import { type ClusterPods, openClusterPods } from "./cluster-pods.ts";
+import { type Identity, openIdentity } from "./identity.ts";
+
+export interface ClusterDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly files: Files;
+  readonly log: Log;
+}
+
+/** What the Node object is made from, known when the core stands. */
+export interface NodeParts {
+  readonly events: Events;
+  readonly runtime: Runtime;
+  readonly images: Images;
+  readonly cgroupVersion: 1 | 2;
+  /** Hands the range of pod addresses on to the runtime's network. */
+  readonly usePodCidr: (podCidrs: string, signal: AbortSignal) => Promise<void>;
+  readonly waitsForPodCidr: boolean;
+  readonly runtimeProblem: () => string | undefined;
+}
+
+/** The API server's side of this node: who it is, its way there, what it refers to and reports. */
+export interface Cluster extends Disposable {
+  readonly api: KubeApi;
+  readonly references: References;
+  readonly pods: ClusterPods;
+  /** undefined before `run`. */
+  readonly registration: () => Registration | undefined;
+  /** Keeps identity, Node object and lease. Rejects with `start-refused` when the kubelet is to end and start anew, with `signal.reason`, or with a bug. */
+  run(parts: NodeParts, signal: AbortSignal): Promise<never>;
+}
+
+/**
+ * Works out who this node is to its API server. Nothing waits for the server here: static pods run while it is away, or while the first
+ * certificate is not there.
+ * @throws KubeletError for a kubeconfig or certificate that can't be used, in words
+ */
+export async function openCluster(config: KubeletConfig, deps: ClusterDeps, signal: AbortSignal): Promise<Cluster> {
+  const { kubelet, flags, nodeName } = config;
+  const { clock, log } = deps;
+  const open = (endpoint: ApiEndpoint, credentials: CredentialSource) =>
+    connectKubeApi({ endpoint, credentials, userAgent: userAgent(config.version), env: process.env, clock, log });
+  const identity = await openIdentity(
+    {
+      kubeconfig: flags.kubeconfig,
+      bootstrapKubeconfig: flags.bootstrapKubeconfig,
+      certDir: flags.certDir,
+      nodeName,
+      rotateCertificates: kubelet.rotateCertificates,
+    },
+    {
+      ...deps,
+      keys: createKeys(),
+      listener: { failed: () => {}, rotated: () => {} },
+      connect: (endpoint, credentials) => closedAfterUse(open(endpoint, credentials)),
+    },
+    signal,
+  );
+  const credentials = whenReady(identity);
+  const limits = { qps: kubelet.kubeAPIQPS, burst: kubelet.kubeAPIBurst };
+  const api = open(identity.endpoint, credentials);
+  // A connection of its own: a slow list must not cost the node its lease.
+  const heartbeats = open(identity.endpoint, credentials);
+  const limited = api.limited(limits);
+  let registration: Registration | undefined;
+  const node = Promise.withResolvers<unknown>();
+  node.promise.catch(() => {});
+  const pods = openClusterPods(
+    { ...deps, api: limited, nodeName, node: () => registration?.node, nodeSeen: node.promise },
+    signal,
+  );
+  return {
+    api: limited,
+    references: new References({ ...deps, api: limited }, signal),
+    pods,
+    registration: () => registration,
+    async run(parts, life) {
+      const options = registrationOptions(config);
+      registration = new Registration(options, {
+        ...deps,
+        ...parts,
+        api: limited,
+        heartbeats: heartbeats.limited(
+          undefined,
+          millis(Math.min(options.updateFrequency, options.leaseDurationSeconds * 1000)),
+        ),
+        facts: createNodeFacts(parts.cgroupVersion, clock),
+        arch: GO_ARCH[arch()] ?? arch(),
+        declaredFeatures: declaredFeatures({ webSocketStreams: false }),
+        moreProblems: () => [parts.runtimeProblem()].filter((text) => text !== undefined),
+        onNode: () => pods.reporter.nodeChanged(),
+      });
+      registration.whenNode(life).then(node.resolve, node.reject);
+      return Promise.race([identity.run(life), registration.run(life)]);
+    },
+    [Symbol.dispose]() {
+      api.close();
+      heartbeats.close();
+    },
+  };
+}
+
+/** As the API server's audit log knows us. */
+const userAgent = (version: string): string =>
+  `kubelet/${version} (linux/${GO_ARCH[arch()] ?? arch()}) kubernetes/kubelet-ts`;
+
+const closedAfterUse = (connection: KubeConnection): KubeConnection & AsyncDisposable =>
+  Object.assign(connection, { [Symbol.asyncDispose]: async () => connection.close() });
+
+/** Who asks before the first certificate is there waits for it, instead of failing and trying again later. */
+function whenReady({ credentials, ready }: Identity): CredentialSource {
+  return {
+    async current(signal) {
+      const aborted = Promise.withResolvers<never>();
+      const onAbort = () => aborted.reject(signal.reason);
+      signal.addEventListener("abort", onAbort, { once: true });
+      try {
+        await Promise.race([ready, aborted.promise]);
+      } finally {
+        signal.removeEventListener("abort", onAbort);
+      }
+      return credentials.current(signal);
+    },
+    refused: (refused) => credentials.refused(refused),
+  };
+}
