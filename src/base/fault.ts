@@ -20,6 +20,8 @@ export type Fault =
   | { readonly code: "api-unavailable"; readonly server: string }
   /** The API server said no, with a Status. `reason` is its `reason` (`NotFound`, `Conflict`, `Expired`, …), "" where it gave none. */
   | { readonly code: "api-refused"; readonly status: number; readonly reason: string; readonly retryAfter?: Millis }
+  /** The cluster did not give a certificate: denied, failed, or not in time. `csr` names the CertificateSigningRequest. */
+  | { readonly code: "certificate-not-issued"; readonly csr: string }
   | { readonly code: "waiting"; readonly reason: string }
   | { readonly code: "network-not-ready" }
   | { readonly code: "volume-not-mounted"; readonly volume: string }

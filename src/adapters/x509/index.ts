@@ -1,0 +1,1 @@
+export { createKeys } from "./keys.ts";
