@@ -77,6 +77,17 @@ async function main(argv: readonly string[]): Promise<number> {
     console.log(USAGE);
     return 0;
   }
+  try {
+    return await obey(request);
+  } catch (error) {
+    // What the world refused is told in its own words; a bug shows where it is.
+    if (error instanceof TypeError || error instanceof RangeError) throw error;
+    console.error(`cluster: ${error instanceof Error ? error.message : error}`);
+    return 1;
+  }
+}
+
+async function obey(request: Exclude<Request, { readonly verb: "help" }>): Promise<number> {
   const { name } = request.place;
   // As it is to be typed: a cluster with a name wants it in each command.
   const command = (words: string) => `npm run cluster -- ${words}${name === DEFAULT_NAME ? "" : ` --name ${name}`}`;

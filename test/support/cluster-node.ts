@@ -25,7 +25,7 @@ import type { RuntimeChoice } from "./kubelet.ts";
 export interface ClusterNodeOptions {
   /** "node" unless given. */
   readonly name?: string;
-  /** "ours" unless given. */
+  /** Unless given, ours; with CLUSTER_KUBELET=go in the environment, Go's: so that every test can be run on both. */
   readonly kubelet?: KubeletChoice;
   /** containerd 2.4 unless given. The Go kubelet cannot have an embedded one. */
   readonly runtime?: RuntimeChoice;
@@ -89,7 +89,7 @@ export class ClusterNode implements AsyncDisposable {
 
   /** A node that is Ready, unless `started` is false. */
   static async start(plane: ControlPlane, place: ClusterNodePlace, options: ClusterNodeOptions): Promise<ClusterNode> {
-    const { name = "node", kubelet: choice = "ours", runtime = { release: "2.4" } } = options;
+    const { name = "node", kubelet: choice = usualKubelet(), runtime = { release: "2.4" } } = options;
     if (choice === "go" && typeof runtime === "string")
       throw new TypeError("the Go kubelet needs a runtime with an endpoint: runtime: { release: … }");
     const file = options.file ?? (await kubeletProgram(choice));
@@ -185,6 +185,10 @@ export class ClusterNode implements AsyncDisposable {
     const parent = join(DEVICE_PLUGINS, "..");
     if (existsSync(parent) && readdirSync(parent).length === 0) rmdirSync(parent);
   }
+}
+
+export function usualKubelet(): KubeletChoice {
+  return process.env.CLUSTER_KUBELET === "go" ? "go" : "ours";
 }
 
 interface Parts {
