@@ -165,6 +165,8 @@ function podNetwork(cidr: string, bridge: string, ipam: string): string {
         bridge,
         isGateway: true,
         ipMasq: true,
+        // A pod may be sent to itself by a Service.
+        hairpinMode: true,
         ipam: { type: "host-local", dataDir: ipam, ranges: [[{ subnet: cidr }]], routes: [{ dst: "0.0.0.0/0" }] },
       },
       { type: "portmap", capabilities: { portMappings: true } },
