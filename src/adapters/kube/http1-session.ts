@@ -1,0 +1,79 @@
+import type { Agent, ClientRequest, IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import { SlowError } from "./dial.ts";
+import type { ApiRequest, ApiResponse, Session } from "./session.ts";
+
+/** A watch hears a bookmark about once a minute; one that is silent for longer has no peer any more. */
+const SILENT_WATCH_MS = 180_000;
+
+/** For servers and proxies that speak no HTTP/2: each exchange has a connection of its own while it lasts. */
+export class Http1Session implements Session {
+  readonly #agent: Agent;
+  readonly #open = new Set<ClientRequest>();
+  #isOver = false;
+
+  /** `first` is a connection that is there already. */
+  constructor(first: Socket, dial: () => Promise<Socket>) {
+    const { Agent } = process.getBuiltinModule("node:http");
+    this.#agent = new Agent({ keepAlive: true, maxFreeSockets: 4 });
+    let ready: Socket | undefined = first;
+    this.#agent.createConnection = (_options, done) => {
+      const socket = ready;
+      ready = undefined;
+      if (socket && !socket.destroyed) return socket;
+      dial().then(
+        (socket) => done?.(null, socket),
+        (error: Error) => done?.(error, undefined as never),
+      );
+      return undefined;
+    };
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  get isFree(): boolean {
+    return !this.#isOver;
+  }
+
+  async send({ method, path, headers, body, isWatch }: ApiRequest, signal: AbortSignal): Promise<ApiResponse> {
+    signal.throwIfAborted();
+    const { request } = process.getBuiltinModule("node:http");
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const length = body === undefined ? {} : { "content-length": `${body.length}` };
+    const sent = request({ method, path, headers: { ...headers, ...length }, agent: this.#agent, signal });
+    this.#open.add(sent);
+    sent.once("response", resolve);
+    // Stays: an error that nobody reads must not end the process.
+    sent.on("error", reject);
+    sent.once("close", () => {
+      this.#open.delete(sent);
+      if (this.#isOver && this.#open.size === 0) this.#agent.destroy();
+    });
+    if (isWatch) sent.setTimeout(SILENT_WATCH_MS, () => sent.destroy(new SlowError("the watch is silent")));
+    sent.end(body);
+    const response = await promise;
+    response.on("error", () => {});
+    return {
+      status: response.statusCode ?? 0,
+      headers: response.headers,
+      body: response,
+      isWhole: () => response.complete,
+    };
+  }
+
+  retire(): void {
+    this.#isOver = true;
+    if (this.#open.size === 0) this.#agent.destroy();
+  }
+
+  /** TCP's keep-alive does it. */
+  probe(): void {}
+
+  destroy(): void {
+    this.#isOver = true;
+    for (const sent of this.#open) sent.destroy();
+    this.#agent.destroy();
+  }
+}
