@@ -3,7 +3,7 @@ import { type BackoffCurve, backoffCurve, jittered } from "../base/backoff.ts";
 import type { Log } from "../base/log.ts";
 import { type Millis, seconds } from "../base/units.ts";
 import { unsupportedFields } from "../containers/index.ts";
-import { ImageDesk, type PullOptions } from "../images/index.ts";
+import { ImageDesk, type ImageDeskDeps, type PullOptions } from "../images/index.ts";
 import {
   complainOf,
   type ExecuteDeps,
@@ -58,7 +58,8 @@ export interface CoreDeps extends Pick<ConfigDeps, "nodeDns" | "sandboxResources
   readonly volumes: Volumes;
   /** What pods refer to beside their own spec. */
   readonly references: PodReferences;
-  readonly readCredentials: ConstructorParameters<typeof ImageDesk>[1]["readCredentials"];
+  readonly readCredentials: ImageDeskDeps["readCredentials"];
+  readonly pullRecords?: ImageDeskDeps["records"];
   readonly logTail: (file: Uint8Array, lines: number) => string;
   readonly sources: AsyncIterable<SourceUpdate>;
   /** The API server's side; `sources` tells its pods too. Absent: a node without a cluster. */
@@ -131,6 +132,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     events,
     log,
     readCredentials: deps.readCredentials,
+    records: deps.pullRecords,
   });
   const board = new StatusBoard({
     clock,

@@ -12,7 +12,6 @@ import { KubeletError } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
 import { seconds } from "../base/units.ts";
 import type { KubeletConfig } from "../config/index.ts";
-import { nodeCredentials } from "../images/index.ts";
 import { measuredImages, measuredRuntime } from "../metrics/index.ts";
 import { parseResolvConf } from "../network/index.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -25,6 +24,7 @@ import { createVolumes } from "../volumes/index.ts";
 import { setOwnOomScore, startEvents } from "./announce.ts";
 import type { Cluster } from "./cluster.ts";
 import { type Core, openCore, podCgroupVerbs } from "./core.ts";
+import { imageAccess } from "./image-access.ts";
 import { textOfLog } from "./log-tail.ts";
 import { nodeAddresses } from "./machine.ts";
 import { coreMetrics, nodeMetrics } from "./node-metrics.ts";
@@ -148,7 +148,14 @@ export async function runNode(
       onRuntime: () => cluster?.registration()?.runtimeChanged(),
       ...coreMetrics(metrics),
       cgroups: { ...podCgroupVerbs(podCgroups), parentOf: (pod) => podCgroup(pod, cgroupOptions).parent },
-      readCredentials: nodeCredentials({ rootDir, homeDir: process.env.HOME }, files, log),
+      ...imageAccess(config, {
+        files,
+        images: measured.images,
+        clock,
+        log,
+        objects: references.objects,
+        homeDir: process.env.HOME,
+      }),
       logTail: textOfLog,
       sandboxResources: (pod) => sandboxResources(pod, facts),
       containerResources: (pod, container) => containerResources(pod, container, facts),

@@ -1,8 +1,14 @@
 import type { RegistryAuth } from "../model/runtime.ts";
 import type { ImageReference } from "./reference.ts";
 
+/** A credential as docker's client writes it down. */
+export interface DockerAuth extends RegistryAuth {
+  /** No registry asks for it any more. */
+  readonly email?: string | undefined;
+}
+
 /** Registry, or registry with the beginning of a path -> credentials, in the file's order. */
-export type Auths = ReadonlyMap<string, readonly RegistryAuth[]>;
+export type Auths = ReadonlyMap<string, readonly DockerAuth[]>;
 
 const DEFAULT_REGISTRY = "index.docker.io";
 
@@ -17,7 +23,7 @@ export function parseDockerConfig(
 ): { readonly auths: Auths; readonly problems: readonly string[] } {
   const whole = asObject(parseJson(text));
   if (!whole) throw new SyntaxError("not a JSON object");
-  const auths = new Map<string, readonly RegistryAuth[]>();
+  const auths = new Map<string, readonly DockerAuth[]>();
   const problems: string[] = [];
   for (const [server, entry] of Object.entries((kind === "config.json" ? asObject(whole.auths) : whole) ?? {})) {
     const auth = authOf(asObject(entry));
@@ -43,10 +49,11 @@ const asObject = (value: unknown): JsonObject | undefined =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
 const asText = (value: unknown): string => (typeof value === "string" ? value : "");
 
-function authOf(entry: JsonObject | undefined): RegistryAuth | string {
+function authOf(entry: JsonObject | undefined): DockerAuth | string {
   if (!entry) return "not an object";
   const token = asText(entry.identitytoken);
-  const identity = token === "" ? {} : { identityToken: token };
+  const email = asText(entry.email);
+  const identity = { ...(token === "" ? {} : { identityToken: token }), ...(email === "" ? {} : { email }) };
   const auth = asText(entry.auth).trim();
   if (auth === "") return { username: asText(entry.username), password: asText(entry.password), ...identity };
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(auth)) return "auth is not base64";
@@ -65,7 +72,10 @@ function keyOf(server: string): string | undefined {
 }
 
 /** Credentials to try for an image, the most specific path of a registry first. None: an anonymous pull. */
-export function credentialsFor({ registry, repository }: ImageReference, auths: Auths): readonly RegistryAuth[] {
+export function credentialsFor<T>(
+  { registry, repository }: ImageReference,
+  auths: ReadonlyMap<string, readonly T[]>,
+): readonly T[] {
   const keys = [...auths.keys()].sort().reverse();
   const found = keys.filter((key) => matches(key, registry, `/${repository}`)).flatMap((key) => auths.get(key) ?? []);
   if (found.length > 0) return found;

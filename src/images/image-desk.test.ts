@@ -7,7 +7,8 @@ import { type Instant, instant, type Millis } from "../base/units.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import type { ImageInfo, RegistryAuth } from "../model/runtime.ts";
 import type { Clock } from "../ports/clock.ts";
-import { ImageDesk, type ImageRequest } from "./image-desk.ts";
+import { ImageDesk, type ImageDeskDeps, type ImageRequest } from "./image-desk.ts";
+import type { PullRecords } from "./pull-records.ts";
 import type { PullOptions } from "./pulls.ts";
 
 /** Time stands still until it is moved. */
@@ -68,7 +69,11 @@ const info = (id: string): ImageInfo => ({
 const refused = (text: string) =>
   new KubeletError(text, { code: "runtime-refused", call: "PullImage", status: "Unknown", text });
 
-function setUp(options: Partial<PullOptions> = {}, credentials: readonly RegistryAuth[] = []) {
+function setUp(
+  options: Partial<PullOptions> = {},
+  credentials: readonly RegistryAuth[] = [],
+  more: Partial<Pick<ImageDeskDeps, "readCredentials" | "records">> = {},
+) {
   const clock = new TestClock();
   const present = new Map<string, ImageInfo>();
   const pulls: Pull[] = [];
@@ -105,7 +110,8 @@ function setUp(options: Partial<PullOptions> = {}, credentials: readonly Registr
           events.push(`${about.kind === "pod" ? about.fieldPath : ""} ${type} ${reason}: ${message}`),
       },
       log: silentLog,
-      readCredentials: async () => credentials,
+      readCredentials: async () => ({ found: credentials.map((auth) => ({ auth })), missing: [] }),
+      ...more,
     },
   );
   return { desk, clock, present, pulls, events, inspection };
@@ -378,4 +384,70 @@ test("ImageDesk looks anew for another attempt or image, and after drop()", asyn
   await settle();
   assert.equal(inspection.asked.at(-1), "r.io/other:1");
   assert.equal(desk.state("u1", { name: "main", image: "r.io/app:1" }, 1), undefined);
+});
+
+test("ImageDesk shares no pull between pods that show different credentials", async () => {
+  const { desk, pulls } = setUp({}, [], {
+    readCredentials: async (_, pod) => ({
+      found: [{ auth: { username: pod.metadata?.uid === "u3" ? "other" : "same", password: "" } }],
+      missing: [],
+    }),
+  });
+  for (const uid of ["u1", "u2", "u3"]) desk.ensure(request({ uid }), ignore);
+  await settle();
+  assert.deepEqual(
+    pulls.map(({ auth }) => auth?.username),
+    ["same", "other"],
+  );
+});
+
+test("ImageDesk tells of missing pull secrets when the pull failed", async () => {
+  const { desk, pulls, events } = setUp({}, [], { readCredentials: async () => ({ found: [], missing: ["a", "b"] }) });
+  desk.ensure(request(), ignore);
+  await settle();
+  assert.ok(!events.some((event) => event.includes("FailedToRetrieveImagePullSecret")));
+  pulls[0]?.fail(refused("denied"));
+  await settle();
+  const text = "Unable to retrieve some image pull secrets (a, b); attempting to pull the image may not succeed.";
+  assert.ok(events.includes(`undefined Warning FailedToRetrieveImagePullSecret: ${text}`), events.join("\n"));
+});
+
+/** Records that say of every image that it takes credentials, and of what they were told. */
+function strictRecords() {
+  const told: string[] = [];
+  const records = {
+    mustPull: async () => true,
+    begin: async (image: string) => void told.push(`begin ${image}`),
+    succeeded: async (image: string, id: string) => void told.push(`succeeded ${image} ${id}`),
+    failed: async (image: string) => void told.push(`failed ${image}`),
+  } as unknown as PullRecords;
+  return { records, told };
+}
+
+test("ImageDesk pulls an image that is here for a pod that has yet to show that it may have it", async () => {
+  const { records, told } = strictRecords();
+  const { desk, pulls, present } = setUp({}, [], { records });
+  present.set("r.io/app:1", info("sha256:abc"));
+  desk.ensure(request(), ignore);
+  await settle();
+  assert.equal(pulls.length, 1);
+  pulls[0]?.done("sha256:abc");
+  await settle();
+  assert.deepEqual(told, ["begin r.io/app:1", "succeeded r.io/app:1 sha256:abc"]);
+  desk.ensure(request({ uid: "u2" }), ignore);
+  await settle();
+  pulls[1]?.fail(refused("denied"));
+  await settle();
+  assert.deepEqual(told.slice(2), ["begin r.io/app:1", "failed r.io/app:1"]);
+});
+
+test("ImageDesk does not tell a pod that never pulls of an image that it may not have", async () => {
+  const { records } = strictRecords();
+  const { desk, pulls, present } = setUp({}, [], { records });
+  present.set("r.io/app:1", info("sha256:abc"));
+  desk.ensure(request({ policy: "Never" }), ignore);
+  await settle();
+  const state = desk.ensure(request({ policy: "Never" }), ignore);
+  assert.equal(state.kind === "failed" && state.reason, "ErrImageNeverPull");
+  assert.equal(pulls.length, 0);
 });

@@ -6,12 +6,14 @@ import { after, type Instant, instant, millis, seconds, until } from "../base/un
 import type { Container, Pod } from "../model/kubernetes.ts";
 import { uidOf } from "../model/pod.ts";
 import type { ImageInfo, SandboxConfig } from "../model/runtime.ts";
-import { containerSubject } from "../model/subject.ts";
+import { containerSubject, podSubject } from "../model/subject.ts";
 import type { Events } from "../ports/events.ts";
 import type { Random } from "../ports/random.ts";
+import type { PullCredentials, ReadCredentials } from "./pull-credentials.ts";
 import { explainPullError, type PullFailure } from "./pull-error.ts";
 import { nextFor, pullPolicyOf } from "./pull-policy.ts";
-import { type PullDeps, type PullOptions, Pulls } from "./pulls.ts";
+import type { PullRecords } from "./pull-records.ts";
+import { type PullDeps, type Pulled, type PullOptions, Pulls } from "./pulls.ts";
 import { parseImage, withDefaultTag } from "./reference.ts";
 
 export type ImageReason =
@@ -45,6 +47,9 @@ export interface ImageDeskDeps extends PullDeps {
   readonly random: Random;
   readonly events: Events;
   readonly log: Log;
+  readonly readCredentials: ReadCredentials;
+  /** Who may have which image; undefined: every pod may have what is here. */
+  readonly records?: PullRecords | undefined;
 }
 
 interface Entry {
@@ -169,7 +174,15 @@ export class ImageDesk {
         return this.#failInspection(entry, name, error, signal);
       }
     }
-    switch (nextFor(policy, found !== undefined)) {
+    const { readCredentials, records } = this.#deps;
+    let known: Promise<PullCredentials> | undefined;
+    const credentials = () => (known ??= readCredentials(image, entry.request.pod, signal));
+    const mustShow =
+      found !== undefined &&
+      (await records?.mustPull(name, found.id, async () => (await credentials()).found, signal)) === true;
+    signal.throwIfAborted();
+    // That an image is here is not told to a pod that may not have it.
+    switch (nextFor(policy, found !== undefined && !mustShow)) {
       case "use":
         if (!found) return;
         this.#record(
@@ -185,7 +198,7 @@ export class ImageDesk {
         return this.#fail(entry, "ErrImageNeverPull", message, this.#soon());
       }
       default:
-        return this.#pull(entry, name, image, signal);
+        return this.#pull(entry, name, image, credentials, signal);
     }
   }
 
@@ -197,17 +210,28 @@ export class ImageDesk {
     this.#fail(entry, "ImageInspectError", message, isAway(error) ? this.#whenBack() : this.#soon());
   }
 
-  async #pull(entry: Entry, name: string, image: string, signal: AbortSignal): Promise<void> {
+  async #pull(
+    entry: Entry,
+    name: string,
+    image: string,
+    credentials: () => Promise<PullCredentials>,
+    signal: AbortSignal,
+  ): Promise<void> {
     const key = keyOf(entry.request);
-    const { clock } = this.#deps;
+    const { clock, records } = this.#deps;
     const start = clock.monotonic();
     // Another container of the pod may wait for the same image already.
     if (this.#backoff.blockedSinceUpdate(key, start) !== undefined) return this.#backOff(entry, name);
     this.#causes.delete(key);
     this.#record(entry, "Normal", "Pulling", `Pulling image "${name}"`);
     this.#set(entry, { kind: "pulling", since: start, ...entry.lastFailure });
+    let missing: readonly string[] = [];
     try {
-      const { ref, info, took } = await this.#pulls.pull(image, entry.request.sandbox, signal);
+      const shown = await credentials();
+      missing = shown.missing;
+      const order = { image, credentials: shown.found, sandbox: entry.request.sandbox };
+      const pull = () => this.#pulls.pull(order, signal);
+      const { ref, info, took } = await (records ? recorded(records, name, pull) : pull());
       const [pulling, whole] = [goDuration(took), goDuration(until(start, clock.monotonic()))];
       this.#record(
         entry,
@@ -220,8 +244,16 @@ export class ImageDesk {
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof KubeletError)) throw error;
+      this.#tellMissing(entry, missing);
       await this.#failPull(entry, name, error, signal);
     }
+  }
+
+  #tellMissing({ request }: Entry, missing: readonly string[]): void {
+    if (missing.length === 0) return;
+    const message = `Unable to retrieve some image pull secrets (${missing.join(", ")}); attempting to pull the image may not succeed.`;
+    const about = podSubject(request.pod);
+    this.#deps.events.record({ type: "Warning", reason: "FailedToRetrieveImagePullSecret", message, about });
   }
 
   async #failPull(entry: Entry, name: string, error: KubeletError, signal: AbortSignal): Promise<void> {
@@ -275,6 +307,20 @@ export class ImageDesk {
   #record({ request }: Entry, type: "Normal" | "Warning", reason: string, message: string): void {
     this.#deps.events.record({ type, reason, message, about: containerSubject(request.pod, request.container.name) });
   }
+}
+
+/** A pull, and a record of it whichever way it ends. */
+async function recorded(records: PullRecords, image: string, pull: () => Promise<Pulled>): Promise<Pulled> {
+  await records.begin(image);
+  let pulled: Pulled;
+  try {
+    pulled = await pull();
+  } catch (error) {
+    await records.failed(image);
+    throw error;
+  }
+  await records.succeeded(image, pulled.ref, pulled.used);
+  return pulled;
 }
 
 const isSame = (a: ImageRequest, b: ImageRequest): boolean =>

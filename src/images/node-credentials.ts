@@ -36,7 +36,7 @@ export function nodeCredentials(
     if (typeof reference === "string") return [];
     for (const { path, kind } of places) {
       const auths = await readAuths(path, kind, files, log);
-      if (auths) return credentialsFor(reference, auths);
+      if (auths) return credentialsFor(reference, auths).map(({ email: _, ...auth }) => auth);
     }
     return [];
   };

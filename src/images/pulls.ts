@@ -1,10 +1,12 @@
+import { createHash } from "node:crypto";
 import { KubeletError } from "../base/fault.ts";
 import { Semaphore } from "../base/semaphore.ts";
 import type { Millis } from "../base/units.ts";
 import { until } from "../base/units.ts";
-import type { ImageInfo, RegistryAuth, SandboxConfig } from "../model/runtime.ts";
+import type { ImageInfo, SandboxConfig } from "../model/runtime.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Images } from "../ports/runtime.ts";
+import type { PullCredential } from "./pull-credentials.ts";
 import { runtimeText } from "./pull-error.ts";
 import { PullRate } from "./pull-rate.ts";
 
@@ -21,8 +23,14 @@ export interface PullOptions {
 export interface PullDeps {
   readonly images: Images;
   readonly clock: Clock;
-  /** Credentials to try for an image, in order; none: anonymous. */
-  readonly readCredentials: (image: string) => Promise<readonly RegistryAuth[]>;
+}
+
+/** One pull of one image. */
+export interface PullOrder {
+  readonly image: string;
+  /** To try in order; none: anonymous. */
+  readonly credentials: readonly PullCredential[];
+  readonly sandbox: SandboxConfig | undefined;
 }
 
 export interface Pulled {
@@ -30,6 +38,8 @@ export interface Pulled {
   readonly info: ImageInfo;
   /** Without the wait for a turn. */
   readonly took: Millis;
+  /** What the registry accepted; undefined: nothing was shown. */
+  readonly used: PullCredential | undefined;
 }
 
 interface Shared {
@@ -38,7 +48,10 @@ interface Shared {
   users: number;
 }
 
-/** Pulls images: a bounded number at once, in order of arrival, and each image once however many containers wait for it. */
+/**
+ * Pulls images: a bounded number at once, in order of arrival, and each image once however many containers wait for it with the same
+ * credentials. Nobody gets an image by what somebody else may show.
+ */
 export class Pulls {
   readonly #deps: PullDeps;
   readonly #rate: PullRate;
@@ -52,10 +65,11 @@ export class Pulls {
     this.#permits = permits === undefined ? undefined : new Semaphore(permits);
   }
 
-  /** Joins the pull of this image or begins one. It goes on as long as one caller's signal isn't aborted. */
-  async pull(image: string, sandbox: SandboxConfig | undefined, signal: AbortSignal): Promise<Pulled> {
+  /** Joins the same pull or begins one. It goes on as long as one caller's signal isn't aborted. */
+  async pull(order: PullOrder, signal: AbortSignal): Promise<Pulled> {
     signal.throwIfAborted();
-    const shared = this.#running.get(image) ?? this.#begin(image, sandbox);
+    const key = keyOf(order);
+    const shared = this.#running.get(key) ?? this.#begin(key, order);
     shared.users++;
     const left = Promise.withResolvers<never>();
     const onAbort = () => left.reject(signal.reason);
@@ -65,48 +79,45 @@ export class Pulls {
     } finally {
       signal.removeEventListener("abort", onAbort);
       if (--shared.users === 0) {
-        if (this.#running.get(image) === shared) this.#running.delete(image);
+        if (this.#running.get(key) === shared) this.#running.delete(key);
         shared.cancel.abort(signal.reason);
       }
     }
   }
 
-  #begin(image: string, sandbox: SandboxConfig | undefined): Shared {
+  #begin(key: string, order: PullOrder): Shared {
     const cancel = new AbortController();
-    const result = this.#run(image, sandbox, cancel.signal).finally(() => {
-      if (this.#running.get(image) === shared) this.#running.delete(image);
+    const result = this.#run(order, cancel.signal).finally(() => {
+      if (this.#running.get(key) === shared) this.#running.delete(key);
     });
     // Nobody may be left to hear of it.
     result.catch(() => {});
     const shared: Shared = { result, cancel, users: 0 };
-    this.#running.set(image, shared);
+    this.#running.set(key, shared);
     return shared;
   }
 
-  async #run(image: string, sandbox: SandboxConfig | undefined, signal: AbortSignal): Promise<Pulled> {
+  async #run(order: PullOrder, signal: AbortSignal): Promise<Pulled> {
     using _permit = await this.#permits?.take(signal);
     const { clock, images } = this.#deps;
     const start = clock.monotonic();
     if (!this.#rate.take(start)) {
       throw new KubeletError("pull QPS exceeded", { code: "waiting", reason: "ErrImagePull" });
     }
-    const credentials = await this.#deps.readCredentials(image);
-    const ref = await this.#pullWith(image, credentials, sandbox, signal);
-    const info = (await images.imageStatus(image, signal)) ?? unknownImage(ref);
-    return { ref, info, took: until(start, clock.monotonic()) };
+    const { ref, used } = await this.#pullWith(order, signal);
+    const info = (await images.imageStatus(order.image, signal)) ?? unknownImage(ref);
+    return { ref, info, used, took: until(start, clock.monotonic()) };
   }
 
   async #pullWith(
-    image: string,
-    credentials: readonly RegistryAuth[],
-    sandbox: SandboxConfig | undefined,
+    { image, credentials, sandbox }: PullOrder,
     signal: AbortSignal,
-  ): Promise<string> {
+  ): Promise<Pick<Pulled, "ref" | "used">> {
     const { images } = this.#deps;
     const failures: Error[] = [];
-    for (const auth of credentials.length > 0 ? credentials : [undefined]) {
+    for (const used of credentials.length > 0 ? credentials : [undefined]) {
       try {
-        return await images.pullImage(image, auth, sandbox, signal);
+        return { ref: await images.pullImage(image, used?.auth, sandbox, signal), used };
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof KubeletError)) throw error;
@@ -119,6 +130,10 @@ export class Pulls {
     throw new KubeletError(text, { code: "runtime-refused", call: "PullImage", status: "Unknown", text });
   }
 }
+
+/** Passwords are no keys of a map that somebody may print. */
+const keyOf = ({ image, credentials }: PullOrder): string =>
+  `${image} ${createHash("sha256").update(JSON.stringify(credentials)).digest("hex")}`;
 
 /** What is known of an image that the runtime pulled and does not tell of: it runs as root, as far as one can say. */
 const unknownImage = (ref: string): ImageInfo => ({

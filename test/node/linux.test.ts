@@ -10,6 +10,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -24,6 +25,7 @@ import {
   createFiles,
   createHttpClient,
   createMounts,
+  createRandom,
   detectHost,
   lockRootDirectory,
   waitForLockFile,
@@ -301,7 +303,21 @@ test("createVolumes() sets up, binds a sub-path, and takes all of it down again"
   mkdirSync(hostDirectory);
   writeFileSync(join(hostDirectory, "precious"), "p");
   const facts = { memoryBytes: 2 ** 30 };
-  const volumes = createVolumes({ rootDir, facts, noswap: detectHost().tmpfsNoswap }, { files, mounts });
+  const volumes = createVolumes(
+    { rootDir, facts, noswap: detectHost().tmpfsNoswap },
+    {
+      files,
+      mounts,
+      clock: createClock(),
+      random: createRandom(),
+      objects: {
+        find: async () => ({ data: { token: Buffer.from("secret").toString("base64") } }),
+        whyMissing: () => "",
+      },
+      tokens: { token: async () => "", forget: () => {} },
+      downward: () => ({ nodeName: "node", allocatable: {} }),
+    },
+  );
   const pod = {
     metadata: { uid: "u" },
     spec: {
@@ -311,11 +327,15 @@ test("createVolumes() sets up, binds a sub-path, and takes all of it down again"
         { name: "disk", emptyDir: {} },
         { name: "mem", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } },
         { name: "host", hostPath: { path: hostDirectory, type: "Directory" } },
+        { name: "secret", secret: { secretName: "s", defaultMode: 0o400 } },
       ],
     },
   };
   await volumes.setUp(pod, never);
   const paths = await volumes.setUp(pod, never);
+  const shown = join(paths.get("secret") ?? "", "token");
+  const { uid, gid, mode } = statSync(shown);
+  assert.deepEqual([readFileSync(shown, "utf8"), uid, gid, mode & 0o777], ["secret", 0, 1234, 0o440]);
   const [disk = "", mem = ""] = [paths.get("disk"), paths.get("mem")];
   const stats = [await files.stat(disk), await files.stat(mem)];
   assert.deepEqual(
@@ -329,7 +349,7 @@ test("createVolumes() sets up, binds a sub-path, and takes all of it down again"
   symlinkSync(hostDirectory, join(disk, "link"));
   await mounts.bindInside(disk, "sub/path", join(rootDir, "pods/u/volume-subpaths/disk/c/0"));
   await mounts.bindInside(mem, "", join(rootDir, "pods/u/volume-subpaths/mem/c/1"));
-  assert.equal((await mounts.list(rootDir)).length, 3);
+  assert.equal((await mounts.list(rootDir)).length, 4);
   await volumes.tearDown("u", never);
   await volumes.tearDown("u", never);
   assert.deepEqual(await mounts.list(rootDir), []);
