@@ -63,12 +63,12 @@ export const IMAGES = {
     ...atLeast(0),
   }),
   imagePullCredentialsVerificationPolicy: option(text, "NeverVerifyPreloadedImages", {
-    effect: "not-yet",
+    effect: "yes",
     help: "Whether a pod must show credentials for an image that is present",
     rule: "NeverVerify, NeverVerifyPreloadedImages, NeverVerifyAllowlistedImages, AlwaysVerify; empty with gate KubeletEnsureSecretPulledImages off",
   }),
   preloadedImagesVerificationAllowlist: option(texts, [], {
-    effect: "not-yet",
+    effect: "yes",
     help: "Images exempt from that check; a name may end in /*",
     rule: "no tag or digest; only with NeverVerifyAllowlistedImages",
     check: allowlistProblem,
