@@ -28,6 +28,8 @@ export interface MergeInput {
   readonly wanted: PodStatus;
   /** No container of the pod can be running. */
   readonly quiet: boolean;
+  /** A static pod may come again, under the same mirror pod: its end is not for ever. */
+  readonly isStatic: boolean;
   /** Whole seconds, RFC 3339. */
   readonly now: string;
 }
@@ -36,10 +38,11 @@ export interface MergeInput {
  * What the status shall be in the API server: ours, with what others own left as it is. An end is never taken back, and not told before everything has
  * stopped: whoever sees it may give away what the pod held.
  */
-export function mergeStatus({ base, wanted, quiet, now }: MergeInput): PodStatus {
-  const hadEnded = hasEndedPhase({ status: base });
+export function mergeStatus({ base, wanted, quiet, isStatic, now }: MergeInput): PodStatus {
+  const hadEnded = !isStatic && hasEndedPhase({ status: base });
   const ends = !hadEnded && hasEndedPhase({ status: wanted });
-  const { phase, reason, message } = hadEnded || (ends && !quiet) ? base : wanted;
+  const keepsPhase = (hadEnded && base.phase !== wanted.phase) || (ends && !quiet);
+  const { phase, reason, message } = keepsPhase ? base : wanted;
   const foreign = (base.conditions ?? []).filter(({ type }) => !OWN_CONDITIONS.has(type));
   const own = (wanted.conditions ?? []).filter(({ type }) => OWN_CONDITIONS.has(type));
   const shared = ends && quiet ? wanted.conditions?.find(({ type }) => type === SHARED_CONDITION) : undefined;

@@ -100,7 +100,7 @@ export class MirrorPods {
 
   /** Does what is to be done now; tells how long until something more is. */
   async #pass(signal: AbortSignal): Promise<Millis | undefined> {
-    const names = new Map(this.#wanted.pods.map((pod) => [fullNameOf(pod), pod]));
+    const names = this.#byName();
     const mirrors = new Map(this.#deps.seen.mirrors.map((mirror) => [fullNameOf(mirror), mirror]));
     let due: number | undefined;
     for (const name of new Set([...names.keys(), ...mirrors.keys()])) {
@@ -115,6 +115,16 @@ export class MirrorPods {
     }
     for (const name of this.#doing.keys()) if (!names.has(name) && !mirrors.has(name)) this.#doing.delete(name);
     return due === undefined ? undefined : millis(due);
+  }
+
+  /** Of several static pods of one name the one that runs: the others wait for it. */
+  #byName(): ReadonlyMap<string, Pod> {
+    const names = new Map<string, Pod>();
+    for (const pod of this.#wanted.pods) {
+      const name = fullNameOf(pod);
+      if (!names.has(name) || !this.#wanted.isNameHeld(name, uidOf(pod))) names.set(name, pod);
+    }
+    return names;
   }
 
   /** The mirror pod as it is, though the watch may be behind what was done. */

@@ -18,9 +18,10 @@ export class Reporter {
     this.#mirrors = new MirrorPods(deps);
   }
 
-  /** What the API server shows of a static pod. */
+  /** Since when a static pod is what it is, says its mirror pod. The rest of that may be of an earlier run: a static pod may come again. */
   lastStatus(pod: Pod): PodStatus | undefined {
-    return isStatic(pod) ? targetOf(pod, this.#deps.seen)?.status : undefined;
+    const shown = isStatic(pod) ? targetOf(pod, this.#deps.seen)?.status : undefined;
+    return shown && { conditions: shown.conditions, startTime: shown.startTime };
   }
 
   post(post: Post): void {

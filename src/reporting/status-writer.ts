@@ -1,9 +1,10 @@
+import { isDeepStrictEqual } from "node:util";
 import { isFault, KubeletError } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
 import { type Millis, millis } from "../base/units.ts";
 import { isConflict, isNotFound, isTransient, Pace } from "../kube/index.ts";
 import type { Pod, PodStatus } from "../model/kubernetes.ts";
-import { hasEndedPhase, isMirror, nameOf, namespaceOf, uidOf } from "../model/pod.ts";
+import { hasEndedPhase, isMirror, isStatic, nameOf, namespaceOf, uidOf } from "../model/pod.ts";
 import { podText } from "../model/subject.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { KubeApi } from "../ports/kube-api.ts";
@@ -32,6 +33,18 @@ export interface Post {
   readonly released: boolean;
 }
 
+/** The last write: what was wanted, and what the API server made of it. */
+interface Written {
+  /** Of the object in the API. */
+  readonly uid: string;
+  readonly wanted: PodStatus;
+  readonly body: object;
+  readonly result: PodStatus;
+  readonly at: number;
+  /** The same had been written before. */
+  readonly again: boolean;
+}
+
 interface Entry {
   post: Post;
   /** A look at the API is under way; what comes meanwhile asks for one more. */
@@ -41,8 +54,7 @@ interface Entry {
   since: number | undefined;
   /** What the API server answered to our last write: newer than what the watch has told, for a while. */
   answer: { readonly pod: Pod; readonly at: number } | undefined;
-  /** The last write: what was wanted, and what the API server made of it. */
-  written: { readonly wanted: PodStatus; readonly result: PodStatus; readonly at: number } | undefined;
+  written: Written | undefined;
   /** UID in the API whose deletion was asked for. */
   deleted: string | undefined;
   pace: Pace | undefined;
@@ -186,6 +198,7 @@ export class StatusWriter {
       base: base.status ?? {},
       wanted: post.status,
       quiet: post.quiet,
+      isStatic: isStatic(post.pod),
       now: `${wall.toISOString().slice(0, 19)}Z`,
     });
     if (sameStatus(base.status ?? {}, wanted)) {
@@ -193,7 +206,7 @@ export class StatusWriter {
       return this.#deleteIfDone(entry, post, base);
     }
     entry.since ??= now;
-    const paced = this.#paced(entry, base.status ?? {}, wanted, now);
+    const paced = this.#paced(entry, base, wanted, now);
     if (paced === "settled") return this.#deleteIfDone(entry, post, base);
     return paced ?? this.#write(entry, post, base, wanted);
   }
@@ -207,10 +220,14 @@ export class StatusWriter {
   }
 
   /** What was written already and is not there: the API server would not take it as it was, or somebody changed it since. */
-  #paced(entry: Entry, base: PodStatus, wanted: PodStatus, now: number): Millis | "settled" | undefined {
-    const { written } = entry;
-    if (!written || !sameStatus(written.wanted, wanted)) return undefined;
-    if (sameStatus(written.result, base)) return "settled";
+  #paced({ written }: Entry, base: Pod, wanted: PodStatus, now: number): Millis | "settled" | undefined {
+    const { metadata: { uid = "" } = {}, status = {} } = base;
+    if (!written || written.uid !== uid || !sameStatus(written.wanted, wanted)) return undefined;
+    if (sameStatus(written.result, status)) {
+      if (isDeepStrictEqual(statusPatch(uid, status, wanted), written.body)) return "settled";
+      // The last write was made for a state that was not so any more.
+      if (!written.again) return undefined;
+    }
     const due = written.at + RECONCILE_MS;
     return due > now ? millis(due - now) : undefined;
   }
@@ -225,7 +242,10 @@ export class StatusWriter {
     const answer = answeredPod(await api.patch(at, name, "strategic", body, this.#signal, { subresource: "status" }));
     const now = clock.monotonic();
     entry.answer = answer ? { pod: answer, at: now } : undefined;
-    entry.written = { wanted, result: answer?.status ?? wanted, at: now };
+    const result = answer?.status ?? wanted;
+    const again = entry.written?.uid === uid && sameStatus(entry.written.wanted, wanted);
+    entry.written = { uid, wanted, body, result, at: now, again };
+    entry.again ||= !sameStatus(result, wanted);
     if (entry.since !== undefined) onSent?.(now - entry.since);
     entry.since = undefined;
     return answer ? this.#deleteIfDone(entry, post, answer) : undefined;

@@ -108,7 +108,7 @@ const breakSandbox: Deed = {
     }),
 };
 
-const killContainer: Deed = {
+export const killContainer: Deed = {
   weight: 1,
   act: ({ world, chance, note }) =>
     withSome(world.containers, chance, (id, container) => {
@@ -165,8 +165,8 @@ export const hangPod: Deed = {
 /** What happens also on a node that is well. */
 export const USUAL: readonly Deed[] = [wantPod, dropPod, flapPod, changeImage, killContainer, hangPod];
 
-export const HOSTILE: readonly Deed[] = [
-  ...USUAL,
+/** What goes wrong with the machine, whoever wants the pods. */
+export const ADVERSE: readonly Deed[] = [
   killKubelet,
   killKubeletLater,
   runtimeDown,
@@ -177,6 +177,8 @@ export const HOSTILE: readonly Deed[] = [
   jumpClock,
   fillDisk,
 ];
+
+export const HOSTILE: readonly Deed[] = [...USUAL, ...ADVERSE];
 
 export function choose(deeds: readonly Deed[], chance: Chance): Deed["act"] {
   let left = chance.between(

@@ -1,5 +1,6 @@
 import { containersOf } from "../model/pod.ts";
 import { mayRestart } from "../model/restart.ts";
+import { clusterFlaws } from "./outcome-cluster.ts";
 import { hasEnded, mayHaveEnded, type Wishes } from "./rules.ts";
 import type { SimKubelet, SimNode } from "./sim-kubelet.ts";
 import type { SimContainer, World } from "./world.ts";
@@ -59,7 +60,8 @@ export function flawsOf(node: SimNode, wishes: Wishes, kubelet: SimKubelet): rea
       flaw(`I7 pod ${uid} is told to be ${phase} while a container of it runs`);
     }
   }
-  return [...flaws, ...growthOf(world, wishes, kubelet.sizes())];
+  const shown = node.cluster ? clusterFlaws(node.cluster, wishes, world) : [];
+  return [...flaws, ...shown, ...growthOf(world, wishes, kubelet.sizes())];
 }
 
 /** I9: nothing that a kubelet remembers is about something that is gone. */
@@ -76,6 +78,7 @@ function growthOf(world: World, wishes: Wishes, sizes: Readonly<Record<string, n
     images: wishes.wanted.size,
     events: 2_000,
     stories: 3 * wishes.wanted.size,
+    reports: wishes.wanted.size,
   };
   return Object.entries(sizes)
     .filter(([name, size]) => size > (limits[name] ?? 0))

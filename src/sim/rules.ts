@@ -1,7 +1,7 @@
 import { containerHash } from "../model/container-hash.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { ANNOTATION_CONTAINER_HASH } from "../model/names.ts";
-import { containersOf, gracePeriodOf, initContainersOf, isSidecar } from "../model/pod.ts";
+import { containersOf, initContainersOf, isSidecar } from "../model/pod.ts";
 import { mayRestart } from "../model/restart.ts";
 import type { SandboxConfig } from "../model/runtime.ts";
 import type { Judge } from "./sim-runtime.ts";
@@ -13,6 +13,8 @@ export interface Wishes {
   readonly known: ReadonlyMap<string, Pod>;
   /** UIDs that were taken back at a time when something of them was there or in the making: they go once, also if they are wanted again. */
   readonly dropped: ReadonlySet<string>;
+  /** Every grace, ms, that a pod was ever granted for its stop: by its spec, by whoever deleted it. */
+  readonly graces: ReadonlyMap<string, ReadonlySet<number>>;
 }
 
 /** Shortest wait before a second restart, less what rounding takes, ms. */
@@ -64,9 +66,11 @@ export function rulesFor(world: World, wishes: Wishes): Judge {
       if (container.state !== "running" || !pod) return;
       // Nobody knew that it had started: its removal may have been on the way.
       if (!container.startTold && world.time.now() - container.beganAt < 1_000) return;
-      const due = Math.max(2_000, gracePeriodOf(pod));
+      const granted = [...(wishes.graces.get(uid) ?? [])].map((grace) => Math.max(2_000, grace));
+      const [least, most] = [Math.min(...granted), Math.max(...granted)];
       const sidecar = initContainersOf(pod).some((spec) => spec.name === config.name && isSidecar(spec));
-      if (graceMs > due || (graceMs < due && !sidecar)) {
+      if (graceMs > most || (graceMs < least && !sidecar)) {
+        const due = granted.join(" or ");
         world.violate(`I6 container ${config.name} of pod ${uid} is stopped with ${graceMs} ms of grace, not ${due}`);
       }
       if (container.forgotten || !container.startTold) return;

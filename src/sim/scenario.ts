@@ -1,4 +1,5 @@
-import { choose, HOSTILE, USUAL } from "./deeds.ts";
+import { ADVERSE, choose, type Deed, HOSTILE, USUAL } from "./deeds.ts";
+import { CLUSTER_DEEDS, down } from "./deeds-cluster.ts";
 import { flawsOf } from "./outcome.ts";
 import type { StartCore } from "./sim-kubelet.ts";
 import { Storm } from "./storm.ts";
@@ -11,6 +12,9 @@ export interface Outcome {
   readonly starts: number;
   readonly crashes: number;
 }
+
+/** Each fourth seed is a node of a cluster. */
+const isClusterSeed = (seed: number): boolean => seed % 4 === 0;
 
 const STORM_MS = 60_000;
 /** When the faults have stopped, everything must be as wanted within this time: the slow sweep and the longest back-off lie in it. */
@@ -30,8 +34,8 @@ export async function runScenario(
   { withHistory = false }: { readonly withHistory?: boolean } = {},
 ): Promise<Outcome> {
   const history: string[] = [];
-  const storm = new Storm(seed, startCore, withHistory ? history : undefined);
-  const { world, chance, faults, time } = storm;
+  const storm = new Storm(seed, startCore, withHistory ? history : undefined, { withCluster: isClusterSeed(seed) });
+  const { world, chance, faults, time, cluster } = storm;
   // On some nodes nothing is wrong but single pods: there every other pod must get on.
   const isWell = chance.happens(0.15);
   if (!isWell) {
@@ -42,16 +46,18 @@ export async function runScenario(
     faults.diskErrors = chance.pick([0, 0, 0, 0.01, 0.05]);
     faults.lateStops = chance.pick([0, 0.3]);
   }
-  const deeds = isWell ? USUAL : HOSTILE;
+  const deeds = cluster ? clusterDeeds(storm, isWell) : isWell ? USUAL : HOSTILE;
   const quiet = chance.pick([1_500, 4_000, 8_000]);
   while (time.now() < STORM_MS && world.violations.length === 0) {
     choose(deeds, chance)(storm);
     await storm.pass(chance.between(0, quiet));
-    if (isWell) storm.checkProgress();
+    if (isWell && !cluster) storm.checkProgress();
   }
   await storm.pass(5_000);
+  if (cluster && chance.happens(0.1)) await hoursWithoutServer(storm);
   storm.note(() => "faults stop");
   faults.stop();
+  cluster?.calm();
   storm.stepsToKill = undefined;
   // Mostly the runtime's next connection tells what events did not. Now and then only the slow sweep can.
   const onlySweep = chance.happens(0.05);
@@ -59,6 +65,26 @@ export async function runScenario(
   for (const flaw of await settle(storm, onlySweep ? CALM_MS : 0)) world.violate(flaw);
   storm.kubelet.kill();
   return { seed, violations: world.violations, history, starts: world.starts, crashes: storm.crashes };
+}
+
+/** On a node of a cluster everything may go wrong with the API server too. */
+function clusterDeeds({ cluster, chance }: Storm, isWell: boolean): readonly Deed[] {
+  if (cluster && !isWell) {
+    cluster.faults.failures = chance.pick([0, 0, 0.1, 0.4]);
+    cluster.faults.lostAnswers = chance.pick([0, 0, 0.1, 0.3]);
+    cluster.server.cacheLag = chance.pick([0, 0, 5]);
+  }
+  return isWell ? CLUSTER_DEEDS : [...CLUSTER_DEEDS, ...ADVERSE];
+}
+
+/** The API server is away for hours, with nothing wrong on the node: pods go on, whatever crashes starts again. */
+async function hoursWithoutServer(storm: Storm): Promise<void> {
+  const hours = storm.chance.between(1, 5);
+  storm.faults.stop();
+  down(storm, hours * 3_600_000);
+  const before = storm.world.starts;
+  await storm.pass(hours * 3_600_000);
+  storm.note(() => `${storm.world.starts - before} starts while the API server was away`);
 }
 
 /** Waits until all is as wanted, for `least` at least, and some time more; what is not by then is returned. */

@@ -1,13 +1,15 @@
 import { Bell } from "../base/bell.ts";
 import type { Log } from "../base/log.ts";
-import type { Pod } from "../model/kubernetes.ts";
+import type { Node, Pod } from "../model/kubernetes.ts";
 import type { Cgroups } from "../ports/cgroups.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Files } from "../ports/files.ts";
+import type { KubeApi } from "../ports/kube-api.ts";
 import type { Mounts } from "../ports/mounts.ts";
 import type { Random } from "../ports/random.ts";
 import type { Images, Runtime } from "../ports/runtime.ts";
 import type { Chance } from "./chance.ts";
+import type { SimCluster } from "./cluster.ts";
 import type { Disk } from "./disk.ts";
 import type { Faults } from "./faults.ts";
 import { simCgroups } from "./sim-cgroups.ts";
@@ -26,6 +28,7 @@ export interface SimNode {
   readonly disk: Disk;
   readonly cgroupTree: Set<string>;
   readonly rules: Judge;
+  readonly cluster: SimCluster | undefined;
 }
 
 /** The doors of one kubelet process. */
@@ -38,7 +41,9 @@ export interface SimDoors {
   readonly mounts: Mounts;
   readonly cgroups: Cgroups;
   readonly log: Log;
-  /** The whole set of wanted pods, at the start and after each change. */
+  /** The API server, and this node's object in it; undefined: a node without a cluster. */
+  readonly cluster: { readonly api: KubeApi; readonly node: Node } | undefined;
+  /** The whole set of static pods that are wanted, at the start and after each change. */
   readonly wants: (signal: AbortSignal) => AsyncIterable<readonly Pod[]>;
 }
 
@@ -61,7 +66,7 @@ export class SimKubelet {
   #wanted: readonly Pod[];
 
   constructor(node: SimNode, wanted: readonly Pod[], startCore: StartCore, log: Log) {
-    const { world, time, chance, faults, disk, cgroupTree, rules } = node;
+    const { world, time, chance, faults, disk, cgroupTree, rules, cluster } = node;
     const life = this.#life.signal;
     this.#wanted = wanted;
     const runtime = new SimRuntime(world, faults, life, rules);
@@ -74,6 +79,7 @@ export class SimKubelet {
       mounts: simMounts(disk, world, faults, life),
       cgroups: simCgroups(cgroupTree, world, faults, life),
       log,
+      cluster: cluster && { api: cluster.door(life), node: cluster.node },
       wants: (signal) => this.#wants(signal),
     };
     this.#core = startCore(doors, life);

@@ -1,7 +1,8 @@
 import type { Log } from "../base/log.ts";
 import type { Pod } from "../model/kubernetes.ts";
-import { fullNameOf, uidOf } from "../model/pod.ts";
+import { fullNameOf, gracePeriodOf, isStatic, nameOf, uidOf } from "../model/pod.ts";
 import { Chance } from "./chance.ts";
+import { SimCluster } from "./cluster.ts";
 import { Disk } from "./disk.ts";
 import { Faults } from "./faults.ts";
 import { mayHaveEnded, rulesFor, type Wishes } from "./rules.ts";
@@ -28,6 +29,8 @@ export class Storm implements SimNode, Wishes {
   readonly dropped = new Set<string>();
   readonly hungEver = new Set<string>();
   readonly note: Note;
+  readonly graces = new Map<string, ReadonlySet<number>>();
+  readonly cluster: SimCluster | undefined;
   podNumber = 0;
   crashes = 0;
   /** Steps until the kubelet is killed; undefined: it is not. */
@@ -38,9 +41,15 @@ export class Storm implements SimNode, Wishes {
   #kubelet: SimKubelet;
   #isUp = true;
 
-  constructor(seed: number, startCore: StartCore, history: string[] | undefined) {
+  constructor(
+    seed: number,
+    startCore: StartCore,
+    history: string[] | undefined,
+    { withCluster = false }: { readonly withCluster?: boolean } = {},
+  ) {
     this.chance = new Chance(seed);
     this.world = new World(this.time, this.chance);
+    this.cluster = withCluster ? new SimCluster(this.world, this.chance) : undefined;
     this.rules = rulesFor(this.world, this);
     const { time, world } = this;
     this.note = history ? (text) => void history.push(`${(time.now() / 1000).toFixed(3)} s: ${text()}`) : () => {};
@@ -60,14 +69,38 @@ export class Storm implements SimNode, Wishes {
     if (!this.wanted.has(uid)) this.#wantedAt.set(uid, this.time.now());
     this.wanted.set(uid, pod);
     this.known.set(uid, pod);
-    this.#kubelet.want([...this.wanted.values()]);
+    this.#grant(uid, gracePeriodOf(pod));
+    if (isStatic(pod)) this.#kubelet.want(this.#statics());
+    else this.cluster?.bind(pod);
   }
 
   drop(uid: string): void {
     this.note(() => `pod ${uid} no longer wanted`);
     this.wanted.delete(uid);
     this.dropped.add(uid);
-    this.#kubelet.want([...this.wanted.values()]);
+    this.#kubelet.want(this.#statics());
+  }
+
+  /** Deletes a pod in the API server; 0 s by force: it is gone there at once. Whoever deletes again can only shorten the grace. */
+  deletePod(pod: Pod, grace: number | undefined): void {
+    const uid = uidOf(pod);
+    this.note(() => `pod ${uid} deleted with ${grace ?? "its own"} s`);
+    this.wanted.delete(uid);
+    this.dropped.add(uid);
+    if (grace !== undefined) this.#grant(uid, grace * 1000);
+    this.cluster?.delete(pod, grace);
+    // What is left of a longer grace that was shortened is the server's own sum.
+    const left = this.cluster?.find(nameOf(pod))?.metadata;
+    if (left?.uid === uid && left.deletionGracePeriodSeconds !== undefined)
+      this.#grant(uid, left.deletionGracePeriodSeconds * 1000);
+  }
+
+  #statics(): readonly Pod[] {
+    return [...this.wanted.values()].filter(isStatic);
+  }
+
+  #grant(uid: string, grace: number): void {
+    this.graces.set(uid, new Set([...(this.graces.get(uid) ?? []), grace]));
   }
 
   /** Kills the kubelet as kill -9 does, and starts it again a little later. */
@@ -112,7 +145,7 @@ export class Storm implements SimNode, Wishes {
 
   #start(): SimKubelet {
     this.world.kubeletSince = this.time.now();
-    return new SimKubelet(this, [...this.wanted.values()], this.#startCore, this.#log);
+    return new SimKubelet(this, this.#statics(), this.#startCore, this.#log);
   }
 }
 

@@ -25,7 +25,7 @@ export interface SourcesDeps {
   readonly clock: Clock;
   readonly log: Log;
   /** Pods of the API server; see `ApiPods`. Absent: a node without a cluster. */
-  readonly api?: AsyncIterable<SourceUpdate> | undefined;
+  readonly api?: ((signal: AbortSignal) => AsyncIterable<SourceUpdate>) | undefined;
 }
 
 /**
@@ -33,14 +33,24 @@ export interface SourcesDeps {
  * newest per source is given. A configured source has been seen once its first update came. Ends at once where no source is
  * configured, else by abort only.
  */
-export async function* readSources(
+export function readSources(
   options: SourcesOptions,
   deps: SourcesDeps,
   signal: AbortSignal,
 ): AsyncIterable<SourceUpdate> {
+  return mergeSources(
+    (stopped) => [...openSources(options, deps, stopped), ...(deps.api ? [deps.api(stopped)] : [])],
+    signal,
+  );
+}
+
+/** The sources' updates as one stream; they are stopped when nobody reads it any more. */
+export async function* mergeSources(
+  open: (signal: AbortSignal) => readonly AsyncIterable<SourceUpdate>[],
+  signal: AbortSignal,
+): AsyncIterable<SourceUpdate> {
   const stop = new AbortController();
-  const stopped = AbortSignal.any([signal, stop.signal]);
-  const sources = [...openSources(options, deps, stopped), ...(deps.api ? [deps.api] : [])];
+  const sources = open(AbortSignal.any([signal, stop.signal]));
   if (sources.length === 0) return;
   const newest = new Map<string, SourceUpdate>();
   const bell = new Bell();
