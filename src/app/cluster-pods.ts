@@ -24,7 +24,7 @@ export interface ClusterPodsDeps {
 /** The core's side of the API server: which pods are bound to this node, and what becomes known of them. */
 export interface ClusterPods {
   /** One more source for `readSources`, by the name `api`. */
-  readonly source: AsyncIterable<SourceUpdate>;
+  source(signal: AbortSignal): AsyncIterable<SourceUpdate>;
   readonly reporter: Reporter;
   /** The API server's pod of that name as it is there now, mirror pods too. */
   get(namespace: string, name: string): Pod | undefined;
@@ -47,6 +47,8 @@ export function openClusterPods(deps: ClusterPodsDeps, signal: AbortSignal): Clu
     {
       at: { group: "", version: "v1", resource: "pods" },
       fieldSelector: `spec.nodeName=${nodeName}`,
+      // A pod that an old list does not name would be taken for a deleted one, and stopped.
+      fresh: true,
       onChange: (changed) => {
         pods.take(changed, reflector);
         reporter.changed(changed);
@@ -58,7 +60,7 @@ export function openClusterPods(deps: ClusterPodsDeps, signal: AbortSignal): Clu
     { api, clock, random, log },
   );
   return {
-    source: pods.updates(signal),
+    source: (life) => pods.updates(life),
     reporter,
     get: (namespace, name) => pods.get(namespace, name),
     async run(life) {

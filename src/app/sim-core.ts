@@ -11,8 +11,9 @@ import {
   type ResourceFacts,
 } from "../resources/index.ts";
 import type { RunningCore, SimDoors, StartCore } from "../sim/sim-kubelet.ts";
-import type { SourceUpdate } from "../sources/index.ts";
+import { mergeSources, type SourceUpdate } from "../sources/index.ts";
 import { createVolumes } from "../volumes/index.ts";
+import { openClusterPods } from "./cluster-pods.ts";
 import { type CoreDeps, openCore, podCgroupVerbs } from "./core.ts";
 import { withoutApi } from "./without-api.ts";
 
@@ -46,6 +47,8 @@ export function startCoreWith(broken: Broken): StartCore {
 
 function start(doors: SimDoors, broken: Broken, signal: AbortSignal): RunningCore {
   const { clock, random, log, files, mounts, runtime, images } = doors;
+  const { api, node } = doors.cluster ?? {};
+  const cluster = api && openClusterPods({ api, clock, random, log, nodeName: "sim", node: () => node }, signal);
   const podCgroups = createPodCgroups(CGROUPS, doors.cgroups, log);
   const core = openCore(
     {
@@ -58,7 +61,7 @@ function start(doors: SimDoors, broken: Broken, signal: AbortSignal): RunningCor
       seccompDefault: false,
       maskedPaths: [],
       allocatable: {},
-      sources: ["file"],
+      sources: cluster ? ["file", "api"] : ["file"],
       crashBackoffMax: seconds(300),
       pulls: { serializeImagePulls: false, maxParallelImagePulls: undefined, registryPullQps: 0, registryBurst: 0 },
       shape: { allocatable: {}, allowedUnsafeSysctls: [] },
@@ -85,13 +88,14 @@ function start(doors: SimDoors, broken: Broken, signal: AbortSignal): RunningCor
       ),
       references: withoutApi,
       cgroups: { ...podCgroupVerbs(podCgroups), parentOf: (pod) => podCgroup(pod, CGROUPS).parent },
-      readCredentials: async () => [],
+      readCredentials: async () => ({ found: [], missing: [] }),
       logTail: () => "",
       sandboxResources: () => ({ resources: {}, overhead: {} }),
       containerResources: () => ({}),
       subPath: (volume, path, target) => mounts.bindInside(volume, path, target),
       nodeDns: async () => ({ resolver: undefined, clusterDns: [], clusterDomain: "", nodeIps: ["192.0.2.1"] }),
-      sources: updates(doors, signal),
+      sources: mergeSources((life) => [updates(doors, life), ...(cluster ? [cluster.source(life)] : [])], signal),
+      cluster,
       ...broken,
     },
     signal,

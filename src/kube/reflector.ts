@@ -16,6 +16,8 @@ export interface ReflectorDeps {
 export interface ReflectorOptions<T> {
   readonly at: Collection;
   readonly fieldSelector?: string | undefined;
+  /** The first list, too, must tell what is, not what the server's cache has: what is missing in it counts as gone. */
+  readonly fresh?: boolean | undefined;
   /** What is kept of an object, for its memory; undefined: nothing, as if it did not exist. managedFields are never kept. */
   readonly keep?: (object: T) => T | undefined;
   /** After each list and each burst of watch events, with the keys ("namespace/name", or "name") that changed; also once when the first list is in. */
@@ -118,7 +120,7 @@ export class Reflector<T extends KubeObject> {
   async #list(signal: AbortSignal): Promise<void> {
     const { at, fieldSelector, onChange } = this.#options;
     // The first may come from the server's cache, as all nodes of a cluster may start at once; a later one must not lead back in time.
-    const resourceVersion = this.#hasSynced ? undefined : "0";
+    const resourceVersion = this.#hasSynced || this.#options.fresh ? undefined : "0";
     const list = await this.#deps.api.list<T>(at, { fieldSelector, resourceVersion }, signal);
     const changed = this.#held.replaceAll(list.items);
     this.#version = list.resourceVersion;

@@ -22,6 +22,8 @@ export class SimCluster {
   readonly node: Node = { apiVersion: "v1", kind: "Node", metadata: { name: SIM_NODE, uid: "node-uid" } };
   readonly #world: World;
   readonly #chance: Chance;
+  /** UID -> when somebody last wrote into its status. A kubelet that starts after that takes the message for its own. */
+  readonly touchedAt = new Map<string, number>();
   /** Somebody else writes right now. */
   #foreign = false;
 
@@ -80,6 +82,12 @@ export class SimCluster {
 
   all(): readonly Pod[] {
     return this.server.list<Pod>(PODS).items;
+  }
+
+  /** Somebody writes into a pod's status. */
+  touch(pod: Pod, status: PodStatus): void {
+    this.touchedAt.set(pod.metadata?.uid ?? "", this.#world.time.now());
+    this.act((server) => server.patch(PODS, nameOf(pod), "strategic", { status }, "status"));
   }
 
   /** Something that another component of the cluster does. */
@@ -152,7 +160,15 @@ function takenBack(pod: Pod, before: PodStatus, after: PodStatus): readonly stri
       return [`restartCount of ${old.name} went from ${old.restartCount} to ${now.restartCount}`];
     const spec = pod.spec?.containers.find(({ name }) => name === old.name);
     const end = old.state?.terminated;
-    if (!end || now.state?.terminated || !spec || mayRestart(pod, spec, end.exitCode)) return [];
+    // The runtime may find it again.
+    if (
+      !end ||
+      end.reason === "ContainerStatusUnknown" ||
+      now.state?.terminated ||
+      !spec ||
+      mayRestart(pod, spec, end.exitCode)
+    )
+      return [];
     return [`container ${old.name} came back from its end in ${nameOf(pod)}`];
   });
 }

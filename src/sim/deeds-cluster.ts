@@ -69,7 +69,7 @@ const touchStatus: Deed = {
       ? { conditions: [gate] }
       : { message: "somebody was here", ...(hasEndedPhase(pod) ? {} : { phase: "Unknown" }) };
     storm.note(() => `somebody writes ${JSON.stringify(status)} to ${fullNameOf(pod)}`);
-    cluster.act((server) => server.patch(PODS, nameOf(pod), "strategic", { status }, "status"));
+    cluster.touch(pod, status);
   },
 };
 

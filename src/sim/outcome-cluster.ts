@@ -16,13 +16,13 @@ export function clusterFlaws(cluster: SimCluster, wishes: Wishes, world: World):
     const { uid = "", deletionTimestamp } = pod.metadata ?? {};
     if (!wishes.wanted.has(uid))
       flaws.push(`I7 pod ${uid} was deleted and is still in the API server (${deletionTimestamp})`);
-    else flaws.push(...statusFlaws(pod, pod, world));
+    else flaws.push(...statusFlaws(pod, pod, world, cluster));
   }
   for (const pod of wanted) {
     const found = shown.find((one) => nameOf(one) === nameOf(pod) && isMirror(one) === isStatic(pod));
     const uid = pod.metadata?.uid;
     if (!found) flaws.push(`I7 pod ${uid} is not in the API server`);
-    else if (isStatic(pod)) flaws.push(...mirrorFlaws(found, pod, wanted, world));
+    else if (isStatic(pod)) flaws.push(...mirrorFlaws(found, pod, wanted, world, cluster));
   }
   for (const mirror of shown.filter(isMirror)) {
     if (!wanted.some((pod) => isStatic(pod) && nameOf(pod) === nameOf(mirror)))
@@ -31,22 +31,30 @@ export function clusterFlaws(cluster: SimCluster, wishes: Wishes, world: World):
   return flaws;
 }
 
-function mirrorFlaws(mirror: Pod, pod: Pod, wanted: readonly Pod[], world: World): readonly string[] {
+function mirrorFlaws(
+  mirror: Pod,
+  pod: Pod,
+  wanted: readonly Pod[],
+  world: World,
+  cluster: SimCluster,
+): readonly string[] {
   const namesakes = wanted.filter((one) => isStatic(one) && nameOf(one) === nameOf(pod));
   // Of two static pods of one name only one runs; the mirror pod is that one's.
   if (namesakes.length > 1) return [];
   if (annotationOf(mirror, ANNOTATION_CONFIG_MIRROR) !== annotationOf(pod, ANNOTATION_CONFIG_HASH))
     return [`I7 mirror pod ${nameOf(mirror)} is of another version`];
-  return statusFlaws(mirror, pod, world);
+  return statusFlaws(mirror, pod, world, cluster);
 }
 
 /** Phase, containers and readiness as they are told, against what there is. */
-function statusFlaws({ status = {} }: Pod, pod: Pod, world: World): readonly string[] {
+function statusFlaws(shown: Pod, pod: Pod, world: World, { touchedAt }: SimCluster): readonly string[] {
+  const { metadata: { uid: target = "" } = {}, status = {} } = shown;
   const uid = pod.metadata?.uid ?? "";
   const instances = [...world.containersOf(uid)];
   const flaws: string[] = [];
   const flaw = (text: string) => void flaws.push(`I7 the API server shows of pod ${uid} ${text}`);
-  if (status.message === "somebody was here" || status.phase === "Unknown") flaw("what somebody else wrote");
+  const isForeign = status.message === "somebody was here" && (touchedAt.get(target) ?? 0) > world.kubeletSince;
+  if (isForeign || status.phase === "Unknown") flaw("what somebody else wrote");
   const runs = instances.some(({ state }) => state === "running");
   if (hasEndedPhase({ status }) && runs) flaw(`${status.phase} while a container runs`);
   const told = (status.containerStatuses ?? []).flatMap(({ state, containerID }) =>

@@ -140,6 +140,7 @@ function stateOf(input: ContainerInput, seen: SeenContainer, old: ContainerStatu
       return { terminated: terminatedOf(input, seen, old) };
     case "unknown":
       // "Never ran" and "ran, then lost" are different things to whoever decides whether it runs again.
+      if (old?.state?.terminated && old.containerID === `${input.runtimeName}://${seen.id}`) return old.state;
       if (!old?.state?.running) return { waiting: {} };
       return {
         terminated: {
