@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { issue } from "../../test/support/certificates.ts";
-import { canonicalIp, readCertificates, readKeyPair, validityTrouble } from "./certificate.ts";
+import { canonicalIp, readCertificates, readKeyPair, subjectValues, validityTrouble } from "./certificate.ts";
 
 test("readKeyPair() finds certificates and key in one text, whatever stands around them", async () => {
   const ca = await issue({ commonName: "ca", ca: true });
@@ -84,4 +84,10 @@ test("canonicalIp() spells each address one way, and leaves the rest", () => {
     assert.equal(canonicalIp(text), expected);
   fc.assert(fc.property(fc.ipV6(), (ip) => canonicalIp(canonicalIp(ip)) === canonicalIp(ip)));
   fc.assert(fc.property(fc.string(), (text) => typeof canonicalIp(text) === "string"));
+});
+
+test("subjectValues() reads what the text of a subject escapes", () => {
+  const subject = "CN=one\nCN=two + O=a\\+b\\, \\0A O=x\nO=\\ lead\nOU=no\nO=\\\\\nO=";
+  assert.deepEqual(subjectValues({ subject }, "CN"), ["one", "two"]);
+  assert.deepEqual(subjectValues({ subject }, "O"), ["a+b, \n O=x", " lead", "\\", ""]);
 });

@@ -63,17 +63,34 @@ function attempt<T>(read: () => T, problem: string): T {
 }
 
 function factsOf(certificate: X509Certificate): CertificateFacts {
-  const { CN, O } = certificate.toLegacyObject().subject as Partial<Record<"CN" | "O", string | string[]>>;
   const names = (certificate.subjectAltName ?? "").split(", ");
   const ofKind = (kind: string) => names.filter((name) => name.startsWith(kind)).map((name) => name.slice(kind.length));
   return {
-    commonName: [CN ?? []].flat().at(-1) ?? "",
-    organizations: [O ?? []].flat(),
+    commonName: subjectValues(certificate, "CN").at(-1) ?? "",
+    organizations: subjectValues(certificate, "O"),
     dnsNames: ofKind("DNS:"),
     ipAddresses: ofKind("IP Address:").map(canonicalIp),
     notBefore: certificate.validFromDate,
     notAfter: certificate.validToDate,
   };
+}
+
+/**
+ * All values of one attribute of the subject, unescaped. Read from the text: toLegacyObject() loads parts of node:tls in an order that leaves it
+ * broken for the whole process, unless it was loaded before (Node 26.10).
+ */
+export function subjectValues({ subject }: Pick<X509Certificate, "subject">, attribute: "CN" | "O"): string[] {
+  // "CN=a\nO=b + O=c"; in values the separators are escaped (RFC 2253).
+  const pairs = (subject ?? "").split(/\n| \+ /);
+  return pairs
+    .filter((pair) => pair.startsWith(`${attribute}=`))
+    .map((pair) =>
+      pair
+        .slice(attribute.length + 1)
+        .replace(/\\(?:([0-9A-F]{2})|(.))/gs, (_, hex?: string, char = "") =>
+          hex === undefined ? char : String.fromCharCode(Number.parseInt(hex, 16)),
+        ),
+    );
 }
 
 /** One spelling per address, as URLs have it; anything else as it is. */

@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import { subjectValues } from "../model/certificate.ts";
 
 const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 const ANY_PURPOSE = "2.5.29.37.0";
@@ -36,11 +37,7 @@ export function verifyChain(
 
 /** User: the common name (the last, where there are several). Groups: the organizations. */
 export function identityOf(leaf: X509Certificate): { readonly user: string; readonly groups: readonly string[] } {
-  const { CN, O } = leaf.toLegacyObject().subject as {
-    readonly CN?: string | string[];
-    readonly O?: string | string[];
-  };
-  return { user: [CN ?? []].flat().at(-1) ?? "", groups: [O ?? []].flat() };
+  return { user: subjectValues(leaf, "CN").at(-1) ?? "", groups: subjectValues(leaf, "O") };
 }
 
 const signed = (issuer: X509Certificate, subject: X509Certificate): boolean =>
