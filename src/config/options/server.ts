@@ -136,7 +136,7 @@ export const ACCESS = {
   }),
   "authentication.webhook.cacheTTL": option(duration, "2m0s", {
     flag: "authentication-token-webhook-cache-ttl",
-    effect: "not-yet",
+    effect: "yes",
     help: "How long an answer on a token is kept",
   }),
   "authorization.mode": option(text, "Webhook", {
@@ -147,12 +147,12 @@ export const ACCESS = {
   }),
   "authorization.webhook.cacheAuthorizedTTL": option(duration, "5m0s", {
     flag: "authorization-webhook-cache-authorized-ttl",
-    effect: "not-yet",
+    effect: "yes",
     help: "How long a yes of the API server is kept",
   }),
   "authorization.webhook.cacheUnauthorizedTTL": option(duration, "30s", {
     flag: "authorization-webhook-cache-unauthorized-ttl",
-    effect: "not-yet",
+    effect: "yes",
     help: "How long any other answer of the API server is kept",
   }),
 } as const;
