@@ -53,11 +53,14 @@ export async function openRuntime(
 ): Promise<OpenRuntime> {
   const { kubelet } = config;
   let endpoint: string;
+  let usePodCidr: OpenRuntime["usePodCidr"] = (podCidrs, stop) => cri.runtime.updatePodCidr(podCidrs, stop);
+  let waitsForPodCidr = false;
   if (choice.kind === "embedded") {
     const embedded = await startEmbedded(
       {
         rootDir: config.flags.rootDir,
-        podCidr: kubelet.podCIDR || DEFAULT_POD_CIDR,
+        // In a cluster the range is the cluster's to give, as upstream has it.
+        podCidr: config.standalone ? kubelet.podCIDR || DEFAULT_POD_CIDR : undefined,
         cniBinDirs: [],
         cgroupDriver: kubelet.cgroupDriver === "systemd" ? "systemd" : "cgroupfs",
         logLevel: "info",
@@ -71,6 +74,8 @@ export async function openRuntime(
       signal,
     );
     endpoint = embedded.endpoint;
+    usePodCidr = (podCidrs) => embedded.usePodCidr(podCidrs);
+    waitsForPodCidr = embedded.podCidr === undefined;
   } else {
     endpoint = choice.endpoint;
   }
@@ -87,13 +92,7 @@ export async function openRuntime(
       { code: "start-refused", what: "cgroup driver" },
     );
   }
-  return {
-    cri,
-    endpoint,
-    profile,
-    usePodCidr: (podCidrs, stop) => cri.runtime.updatePodCidr(podCidrs, stop),
-    waitsForPodCidr: false,
-  };
+  return { cri, endpoint, profile, usePodCidr, waitsForPodCidr };
 }
 
 /** One use of a connection of its own. */

@@ -14,6 +14,8 @@ export function cniConfig(podCidr: string, names: NetworkNames, paths: RuntimePa
     type: "bridge",
     bridge: names.bridge,
     isGateway: true,
+    // A bridge that a kubelet of long ago left with another address would keep every new pod from starting.
+    forceAddress: true,
     ipMasq: true,
     hairpinMode: true,
     ipam: {
@@ -25,4 +27,15 @@ export function cniConfig(podCidr: string, names: NetworkNames, paths: RuntimePa
   };
   const portmap = { type: "portmap", capabilities: { portMappings: true } };
   return `${JSON.stringify({ cniVersion: "1.0.0", name: names.network, plugins: [bridge, portmap] }, undefined, 2)}\n`;
+}
+
+/** Bridge and range of what `cniConfig` wrote; undefined for anything else. */
+export function readCniConfig(text: string): { readonly bridge: string; readonly podCidr: string } | undefined {
+  try {
+    const [{ bridge, ipam }] = JSON.parse(text).plugins;
+    const podCidr = ipam.ranges.map(([{ subnet }]: readonly [{ readonly subnet: string }]) => subnet).join(",");
+    return typeof bridge === "string" && podCidr !== "" ? { bridge, podCidr } : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -67,5 +67,12 @@ export function networkNames(rootDir: string): NetworkNames {
   return { network: `kubelet-${digest}`, bridge: `kube-${digest}` };
 }
 
+/** Every name a bridge of this root directory may have, the usual one first: each new range of pod addresses takes the next. */
+export function bridgesOf(rootDir: string): readonly string[] {
+  const { bridge } = networkNames(rootDir);
+  const usual = bridge === "kubelet0" ? "kubelet" : `${bridge}-`;
+  return [bridge, ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((place) => `${usual}${place}`)];
+}
+
 /** Longest path that fits into a sockaddr_un, its ending zero byte left out (unix(7)). */
 export const SOCKET_PATH_MAX = 107;

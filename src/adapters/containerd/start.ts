@@ -22,9 +22,10 @@ import { containerdConfig } from "./config.ts";
 import { type Facts, gatherFacts } from "./facts.ts";
 import { bootId, findRunning, readRecord } from "./identity.ts";
 import { mountsBelow } from "./mounts.ts";
-import { cniConfig, DEFAULT_POD_CIDR } from "./network.ts";
-import { networkNames, type RuntimePaths, runtimePaths, SOCKET_PATH_MAX } from "./paths.ts";
+import { DEFAULT_POD_CIDR } from "./network.ts";
+import { type RuntimePaths, runtimePaths, SOCKET_PATH_MAX } from "./paths.ts";
 import { PAUSE_IMAGE, pauseArchive } from "./pause-image.ts";
+import { PodNetwork } from "./pod-network.ts";
 import { adoptContainerd, listens, stopProcess } from "./process.ts";
 import { runOk } from "./run.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -34,8 +35,8 @@ import { atLeast } from "./version.ts";
 export interface EmbeddedOptions {
   /** The kubelet's `--root-dir`, absolute. Everything of the runtime goes to `<rootDir>/runtime`. */
   readonly rootDir: string;
-  /** `podCIDR` of the configuration; empty: DEFAULT_POD_CIDR. */
-  readonly podCidr: string;
+  /** `podCIDR` of the configuration, empty: DEFAULT_POD_CIDR. undefined: told later by `usePodCidr`, until then what an earlier kubelet was told. */
+  readonly podCidr: string | undefined;
   /** Searched for CNI plugins before the usual folders. */
   readonly cniBinDirs: readonly string[];
   readonly cgroupDriver: "cgroupfs" | "systemd";
@@ -65,6 +66,13 @@ export interface EmbeddedRuntime {
   readonly snapshotter: "overlayfs" | "native";
   /** Whether an earlier kubelet's containerd was taken over. */
   readonly adopted: boolean;
+  /** The pods' range when it came up; undefined: none that the cluster gave, there may be no network at all. */
+  readonly podCidr: string | undefined;
+  /**
+   * Gives new pods addresses of this range, at once: "10.244.1.0/24", or one per family with a comma between. Pods that run keep theirs.
+   * @throws KubeletError `network-not-ready` for a text that is no range, `file-failed`
+   */
+  usePodCidr(podCidr: string): Promise<void>;
   /** Imports the sandbox image if it is gone, e.g. by a prune. Cheap when it is there. */
   ensurePauseImage(signal: AbortSignal): Promise<void>;
   /** Pending while containerd is supervised; resolves after the abort of the signal that startEmbedded got. */
@@ -87,7 +95,9 @@ export async function startEmbedded(
   refuseBadRoot(options.rootDir, paths);
   const searchPath = options.path ?? process.env.PATH ?? "";
   const binaries = findBinaries({ path: searchPath, cniBinDirs: options.cniBinDirs });
-  const { facts, config } = await prepare(options, binaries, paths, deps.log, signal);
+  const network = new PodNetwork(options.rootDir, paths);
+  const { facts, config } = await prepare(options, binaries, { paths, network, log: deps.log }, signal);
+  const podCidr = await network.current();
 
   // The shim is found on containerd's PATH, iptables on that of the plugins it runs.
   const path = [...new Set([dirname(binaries.shim), ...programDirs(searchPath)])].join(":");
@@ -114,20 +124,28 @@ export async function startEmbedded(
     version: facts.version.text,
     snapshotter: facts.snapshotter,
     adopted,
+    // A range of our own making is what a node without a cluster has.
+    podCidr: options.podCidr === undefined && podCidr === DEFAULT_POD_CIDR ? undefined : podCidr,
+    usePodCidr: (range) => written(paths, () => network.use(range)),
     ensurePauseImage,
     supervision: supervisor.watch(signal),
   };
 }
 
+interface Preparing {
+  readonly paths: RuntimePaths;
+  readonly network: PodNetwork;
+  readonly log: Log;
+}
+
 /** Makes folders, facts and files. */
-async function prepare(
+function prepare(
   options: EmbeddedOptions,
   binaries: Binaries,
-  paths: RuntimePaths,
-  log: Log,
+  { paths, network, log }: Preparing,
   signal: AbortSignal,
 ): Promise<{ readonly facts: Facts; readonly config: string }> {
-  try {
+  return written(paths, async () => {
     // Node's recursive mkdir reports a read-only file system as ENOENT.
     if (existsSync(options.rootDir)) accessSync(options.rootDir, constants.W_OK);
     makeFolders(paths);
@@ -140,8 +158,16 @@ async function prepare(
       systemdCgroup: options.cgroupDriver === "systemd",
       restrictOomScoreAdj: options.restrictOomScoreAdj ?? !hasSysResource(readFileSync("/proc/self/status", "utf8")),
     });
-    writeFiles(options, binaries, config, paths);
+    writeFiles(binaries, config, paths);
+    if (options.podCidr !== undefined) await network.use(options.podCidr || DEFAULT_POD_CIDR);
     return { facts, config };
+  });
+}
+
+/** What the file system refuses, as a fault. */
+async function written<T>(paths: RuntimePaths, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
   } catch (error) {
     if (!isErrno(error)) throw error;
     throw new KubeletError(
@@ -248,15 +274,12 @@ function makeFolders(paths: RuntimePaths): void {
     mkdirSync(folder, { recursive: true, mode: 0o755 });
 }
 
-function writeFiles(options: EmbeddedOptions, binaries: Binaries, config: string, paths: RuntimePaths): void {
+function writeFiles(binaries: Binaries, config: string, paths: RuntimePaths): void {
   writeIfChanged(paths.config, config);
   for (const [name, target] of Object.entries(binaries.cniPlugins)) link(target, join(paths.cniBin, name));
-  const conflist = cniConfig(options.podCidr || DEFAULT_POD_CIDR, networkNames(options.rootDir), paths);
-  writeIfChanged(join(paths.cniConf, "10-kubelet.conflist"), conflist);
   writeIfChanged(paths.pauseArchive, pauseArchive(process.arch === "arm64" ? "arm64" : "amd64"));
 }
 
-/** containerd watches the CNI folder: an equal file must not look like news. */
 function writeIfChanged(path: string, content: string | Uint8Array): void {
   if (existsSync(path) && Buffer.from(content).equals(readFileSync(path))) return;
   const draft = join(dirname(path), `.new-${process.pid}`);

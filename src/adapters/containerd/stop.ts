@@ -7,7 +7,7 @@ import { millis } from "../../base/units.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { findRunning, isAlive, listByCommand, removeRecord } from "./identity.ts";
 import { mountsBelow } from "./mounts.ts";
-import { type NetworkNames, networkNames, type RuntimePaths, runtimePaths } from "./paths.ts";
+import { bridgesOf, type NetworkNames, networkNames, type RuntimePaths, runtimePaths } from "./paths.ts";
 import { stopProcess } from "./process.ts";
 import { run, runOk } from "./run.ts";
 
@@ -33,7 +33,7 @@ export async function stopEmbedded(
     ["stop shims", () => stopShims(paths, deps.clock, signal)],
     ["unmount", () => unmountAll(rootDir, signal)],
     ["remove sockets", () => removeSockets(paths, ids)],
-    ["remove network", () => removeNetwork(names, signal)],
+    ["remove network", () => removeNetwork(rootDir, signal)],
     ["remove CNI results", () => removeResults(names)],
   ];
   for (const [what, step] of steps) {
@@ -94,10 +94,12 @@ function removeSockets(paths: RuntimePaths, ids: readonly string[]): void {
   removeIfEmpty("/run/containerd");
 }
 
-async function removeNetwork({ bridge, network }: NetworkNames, signal: AbortSignal): Promise<void> {
+async function removeNetwork(rootDir: string, signal: AbortSignal): Promise<void> {
+  const { network } = networkNames(rootDir);
   // Not /sys/class/net: that shows the network namespace in which /sys was mounted.
-  if (readFileSync("/proc/self/net/dev", "utf8").includes(`${bridge}:`))
-    await runOk("ip", ["link", "delete", bridge], signal);
+  const devices = readFileSync("/proc/self/net/dev", "utf8");
+  for (const bridge of bridgesOf(rootDir))
+    if (devices.includes(`${bridge}:`)) await runOk("ip", ["link", "delete", bridge], signal);
   for (const family of ["iptables", "ip6tables"]) {
     const saved = await run(`${family}-save`, ["-t", "nat"], signal).catch(() => undefined);
     if (saved?.code !== 0) continue;
