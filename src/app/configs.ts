@@ -135,16 +135,16 @@ export function createConfigs(deps: ConfigDeps) {
 async function environmentSources(
   pod: Pod,
   container: Container,
-  { objects, services }: ConfigDeps["references"],
+  references: ConfigDeps["references"],
   signal: AbortSignal,
 ): Promise<EnvironmentSources> {
   const namespace = namespaceOf(pod);
   const found = new Map<string, ReferencedObject[ReferenceKind]>();
   const reading = containerReferences(container).map(async ({ kind, name }) => {
-    const object = await objects.find(kind, namespace, name, signal);
+    const object = await references.objects.find(kind, namespace, name, signal);
     if (object) found.set(`${kind}/${name}`, object);
   });
-  const [known] = await Promise.all([services(pod, signal), ...reading]);
+  const [known] = await Promise.all([references.services(pod, signal), ...reading]);
   return {
     object: <K extends ReferenceKind>(kind: K, name: string) =>
       found.get(`${kind}/${name}`) as ReferencedObject[K] | undefined,
