@@ -13,6 +13,7 @@ import {
   quantityMillis,
   quantityUnits,
   roundToMillis,
+  subtractQuantities,
 } from "./quantity.ts";
 
 const canonical: readonly (readonly [string, string])[] = [
@@ -83,6 +84,14 @@ test("quantities convert to whole units and thousandths, rounding up", () => {
   assert.equal(bytesText(64 * 1024 * 1024), "64Mi");
   assert.equal(bytesText(1000), "1k");
   assert.equal(millisText(1500), "1500m");
+});
+
+test("subtractQuantities() keeps the format and stops at nothing", () => {
+  assert.equal(subtractQuantities("1Gi", "512Mi"), "512Mi");
+  assert.equal(subtractQuantities("4", "500m"), "3500m");
+  assert.equal(subtractQuantities("1Gi", "1"), "1073741823");
+  assert.equal(subtractQuantities("1", "2"), "0");
+  assert.equal(subtractQuantities("nonsense", "2"), "0");
 });
 
 test("quantities compare and add across formats", () => {

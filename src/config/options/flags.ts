@@ -54,7 +54,7 @@ export const FLAGS = {
     {},
     {
       flag: "node-labels",
-      effect: "not-yet",
+      effect: "yes",
       deprecated: false,
       help: "Labels of a node that registers",
       rule: "valid labels; of kubernetes.io and k8s.io only those meant for it",
@@ -63,7 +63,7 @@ export const FLAGS = {
   ),
   cloudProvider: option(text, "", {
     flag: "cloud-provider",
-    effect: "not-yet",
+    effect: "yes",
     deprecated: false,
     help: "Empty, or external",
     ...oneOf("", "external"),

@@ -8,32 +8,32 @@ import { tracingEndpointProblem } from "../syntax.ts";
 export const NODE = {
   registerNode: option(bool, true, {
     flag: "register-node",
-    effect: "not-yet",
+    effect: "yes",
     help: "Create the Node object; nothing to do in standalone mode",
   }),
   registerWithTaints: option(taints, [], {
     flag: "register-with-taints",
-    effect: "not-yet",
+    effect: "yes",
     help: "Taints of a node that registers",
     rule: "valid taints without timeAdded",
   }),
   providerID: option(text, "", {
     flag: "provider-id",
-    effect: "not-yet",
+    effect: "yes",
     deprecated: false,
     help: "The node's name at its cloud provider",
   }),
   nodeStatusUpdateFrequency: option(duration, "10s", {
     flag: "node-status-update-frequency",
-    effect: "not-yet",
+    effect: "yes",
     help: "Period of computing the node's status",
   }),
   nodeStatusReportFrequency: option(duration, "5m0s", {
-    effect: "not-yet",
+    effect: "yes",
     help: "Period of sending a node status that did not change; nodeStatusUpdateFrequency when only that is given",
   }),
   nodeLeaseDurationSeconds: option(int32, 40, {
-    effect: "not-yet",
+    effect: "yes",
     zero: "unset",
     unit: "s",
     help: "Duration of the node lease",
@@ -42,7 +42,7 @@ export const NODE = {
   }),
   nodeStatusMaxImages: option(int32, 50, {
     flag: "node-status-max-images",
-    effect: "not-yet",
+    effect: "yes",
     help: "Images in the node's status, -1 for all",
     ...atLeast(-1),
   }),
@@ -313,7 +313,7 @@ export const EVICTION = {
     {
       flag: "eviction-hard",
       effect: "not-yet",
-      help: "Thresholds at which pods are evicted at once; with --config, signals of the system where none are given",
+      help: "Thresholds at which pods are evicted at once, which so far shows in allocatable and conditions only; with --config, signals of the system where none are given",
       rule: "signals with a quantity or %",
     },
   ),
@@ -323,7 +323,7 @@ export const EVICTION = {
     {
       flag: "eviction-soft",
       effect: "not-yet",
-      help: "Thresholds at which pods are evicted after a while",
+      help: "Thresholds at which pods are evicted after a while, which so far shows in the node's conditions only",
       rule: "each with an evictionSoftGracePeriod",
     },
   ),
