@@ -87,6 +87,18 @@ test("StatusWriter mends at once what somebody changed while the watch was behin
   assert.deepEqual([status()?.phase, status()?.message], ["Running", undefined]);
 });
 
+test("StatusWriter asks what there is after a write whose answer was lost, and takes the whole of it back", async () => {
+  const { post, run, status, faults, time } = open({ deaf: true });
+  const ready = (yes: boolean) => [{ type: "Ready", status: yes ? "True" : "False" }];
+  faults.next.push({ kind: "lost-answer" });
+  post({ phase: "Running", message: "up", conditions: ready(true) });
+  await run(50);
+  assert.equal(status()?.message, "up");
+  post({ phase: "Pending" });
+  await run(time.now() + 10_000);
+  assert.deepEqual([status()?.phase, status()?.message, status()?.conditions], ["Pending", undefined, []]);
+});
+
 test("StatusWriter tries again ever later, and at once when the API server is back", async () => {
   const { post, run, status, patches, faults, writer, time } = open();
   faults.down = true;

@@ -14,7 +14,7 @@ import { statusPatch } from "./status-patch.ts";
 import { answeredPod, podsOf, type SeenPods, targetOf } from "./target.ts";
 
 export interface WriterDeps {
-  readonly api: Pick<KubeApi, "patch" | "delete">;
+  readonly api: Pick<KubeApi, "get" | "patch" | "delete">;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -55,6 +55,8 @@ interface Entry {
   /** What the API server answered to our last write: newer than what the watch has told, for a while. */
   answer: { readonly pod: Pod; readonly at: number } | undefined;
   written: Written | undefined;
+  /** A write failed that may have taken effect: what the API server has must be asked for before the next. */
+  unsure: boolean;
   /** UID in the API whose deletion was asked for. */
   deleted: string | undefined;
   pace: Pace | undefined;
@@ -189,6 +191,7 @@ export class StatusWriter {
   /** Makes the API's status ours, if it is not. undefined: done; else when to look again. */
   async #look(entry: Entry): Promise<Millis | undefined> {
     const { post } = entry;
+    if (entry.unsure) await this.#ask(entry);
     const now = this.#deps.clock.monotonic();
     const seen = targetOf(post.pod, this.#deps.seen);
     if (!seen) return undefined;
@@ -209,6 +212,15 @@ export class StatusWriter {
     const paced = this.#paced(entry, base, wanted, now);
     if (paced === "settled") return this.#deleteIfDone(entry, post, base);
     return paced ?? this.#write(entry, post, base, wanted);
+  }
+
+  async #ask(entry: Entry): Promise<void> {
+    const { pod } = entry.post;
+    if (targetOf(pod, this.#deps.seen)) {
+      const found = answeredPod(await this.#deps.api.get(podsOf(namespaceOf(pod)), nameOf(pod), this.#signal));
+      entry.answer = found && { pod: found, at: this.#deps.clock.monotonic() };
+    }
+    entry.unsure = false;
   }
 
   #newest(seen: Pod, entry: Entry, now: number): Pod {
@@ -239,7 +251,12 @@ export class StatusWriter {
     if (!body) return this.#deleteIfDone(entry, post, base);
     log.debug(3, "Patching the status of a pod", { pod: podText(post.pod), phase: wanted.phase });
     const [at, name] = [podsOf(namespaceOf(base)), nameOf(base)];
-    const answer = answeredPod(await api.patch(at, name, "strategic", body, this.#signal, { subresource: "status" }));
+    const answer = answeredPod(
+      await api.patch(at, name, "strategic", body, this.#signal, { subresource: "status" }).catch((error: unknown) => {
+        entry.unsure = !isFault(error, "api-refused") || error.fault.status >= 500;
+        throw error;
+      }),
+    );
     const now = clock.monotonic();
     entry.answer = answer ? { pod: answer, at: now } : undefined;
     const result = answer?.status ?? wanted;
@@ -278,6 +295,7 @@ const newEntry = (post: Post): Entry => ({
   since: undefined,
   answer: undefined,
   written: undefined,
+  unsure: false,
   deleted: undefined,
   pace: undefined,
   rest: undefined,

@@ -114,7 +114,10 @@ export class SimCluster {
     const broken = (text: string) => this.#world.violate(`I11 pod ${uid} in the API server: ${text}`);
     if (hasEndedPhase(old) && after.phase !== before.phase) broken(`${before.phase} became ${after.phase}`);
     if ((after.observedGeneration ?? 0) < (before.observedGeneration ?? 0)) broken("observedGeneration went back");
-    for (const text of takenBack(now, before, after)) broken(text);
+    const lost = new Set(
+      [...this.#world.containersOf(uid)].filter(({ wasForgotten }) => wasForgotten).map(({ config }) => config.name),
+    );
+    for (const text of takenBack(now, before, after, lost)) broken(text);
     if (hasEndedPhase(now) && !hasEndedPhase(old)) {
       for (const { state, config, startTold } of this.#world.containersOf(uid)) {
         // Nobody knows of one whose start took effect late.
@@ -151,8 +154,8 @@ class CountingServer extends SimApiServer {
   }
 }
 
-/** What the newer status says less of containers than the older did. */
-function takenBack(pod: Pod, before: PodStatus, after: PodStatus): readonly string[] {
+/** What the newer status says less of containers than the older did. `lost`: names of those that a crashed runtime lost. */
+function takenBack(pod: Pod, before: PodStatus, after: PodStatus, lost: ReadonlySet<string>): readonly string[] {
   return (before.containerStatuses ?? []).flatMap((old) => {
     const now = after.containerStatuses?.find(({ name }) => name === old.name);
     if (!now) return [`the status of container ${old.name} is gone`];
@@ -160,15 +163,8 @@ function takenBack(pod: Pod, before: PodStatus, after: PodStatus): readonly stri
       return [`restartCount of ${old.name} went from ${old.restartCount} to ${now.restartCount}`];
     const spec = pod.spec?.containers.find(({ name }) => name === old.name);
     const end = old.state?.terminated;
-    // The runtime may find it again.
-    if (
-      !end ||
-      end.reason === "ContainerStatusUnknown" ||
-      now.state?.terminated ||
-      !spec ||
-      mayRestart(pod, spec, end.exitCode)
-    )
-      return [];
+    // What a runtime lost is stopped, and made anew whatever its policy says.
+    if (!end || lost.has(old.name) || now.state?.terminated || !spec || mayRestart(pod, spec, end.exitCode)) return [];
     return [`container ${old.name} came back from its end in ${nameOf(pod)}`];
   });
 }
