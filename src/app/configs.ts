@@ -148,7 +148,7 @@ async function environmentSources(
   return {
     object: <K extends ReferenceKind>(kind: K, name: string) =>
       found.get(`${kind}/${name}`) as ReferencedObject[K] | undefined,
-    whyMissing: (kind, name) => objects.whyMissing(kind, namespace, name),
+    whyMissing: (kind, name) => references.objects.whyMissing(kind, namespace, name),
     services: serviceEnvironment(known),
   };
 }
