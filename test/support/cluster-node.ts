@@ -143,7 +143,10 @@ export class ClusterNode implements AsyncDisposable {
       node?.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") === true;
     try {
       const what = `node ${this.name} to be Ready`;
-      await this.#plane.api.until<NodeObject>({ collection: "/api/v1/nodes", name: this.name }, isReady, { what });
+      await Promise.race([
+        this.#plane.api.until<NodeObject>({ collection: "/api/v1/nodes", name: this.name }, isReady, { what }),
+        this.kubelet.unexpectedEnd(),
+      ]);
     } catch (error) {
       throw new Error(`${error instanceof Error ? error.message : error}\n${this.log().slice(-4000)}`, {
         cause: error,

@@ -96,6 +96,15 @@ export class Program implements AsyncDisposable {
     });
   }
 
+  /** Rejects when the process that runs now ends without having been asked to; never resolves. */
+  async unexpectedEnd(): Promise<never> {
+    const child = this.#child;
+    if (child === undefined) throw new Error(`${this.name} was not started`);
+    if (this.ended === undefined) await new Promise((resolve) => child.once("exit", resolve));
+    if (this.#ending) return await new Promise<never>(() => {});
+    throw new Error(`${this.name} ${this.ended}\n${this.#words()}`);
+  }
+
   /** SIGTERM and its end; SIGKILL when it takes too long. Fine when it does not run. */
   async stop(): Promise<void> {
     this.resume();
