@@ -97,6 +97,9 @@ export function roundToMillis(text: string): string {
 /** Text for a whole number of bytes, in powers of 1024 where that is exact. */
 export const bytesText = (units: number): string => formatQuantity({ nano: BigInt(units) * NANO, format: "binary" });
 
+/** Text for a whole number of anything, in powers of 1000 where that is exact. */
+export const unitsText = (units: number): string => formatQuantity({ nano: BigInt(units) * NANO, format: "decimal" });
+
 /** Text for thousandths of a unit, as for millicores. */
 export const millisText = (thousandths: number): string =>
   formatQuantity({ nano: (BigInt(thousandths) * NANO) / 1000n, format: "decimal" });

@@ -7,12 +7,16 @@ test("machineCapacity() writes amounts as upstream does", () => {
   const machine = { ...MACHINE, memoryBytes: 24684096 * 1024 };
   assert.deepEqual(machineCapacity(machine, { ...SPACE, capacityBytes: 270553174016 }, OPTIONS), {
     cpu: "2",
-    "ephemeral-storage": "264212084Ki",
+    "ephemeral-storage": "270553174016",
     "hugepages-1Gi": "0",
     "hugepages-2Mi": "0",
     memory: "24684096Ki",
     pods: "110",
   });
+});
+
+test("machineCapacity() counts storage by thousands", () => {
+  assert.equal(machineCapacity(MACHINE, SPACE, OPTIONS)["ephemeral-storage"], "100G");
 });
 
 test("machineCapacity() counts pods by core, never above maxPods", () => {
@@ -32,7 +36,7 @@ test("machineCapacity() leaves storage out where it is not accounted for, or not
 const capacity = {
   cpu: "4",
   memory: "8Gi",
-  "ephemeral-storage": "264212084Ki",
+  "ephemeral-storage": "270553174016",
   "hugepages-2Mi": "1Gi",
   pods: "110",
 };

@@ -5,6 +5,7 @@ import {
   parseQuantity,
   quantityUnits,
   subtractQuantities,
+  unitsText,
 } from "../model/quantity.ts";
 import type { FilesystemSpace, MachineInfo } from "../ports/node-facts.ts";
 
@@ -45,10 +46,11 @@ export function machineCapacity(
   const pages = [...machine.hugepages].map(([size, bytes]) => [`${HUGEPAGES}${bytesText(size)}`, bytesText(bytes)]);
   return {
     cpu: millisText(machine.cpus * 1000),
-    ...(ephemeralStorage && space ? { [EPHEMERAL_STORAGE]: bytesText(space.capacityBytes) } : {}),
+    // Upstream counts storage by thousands, memory by 1024: "100G" beside "4Gi".
+    ...(ephemeralStorage && space ? { [EPHEMERAL_STORAGE]: unitsText(space.capacityBytes) } : {}),
     ...Object.fromEntries(pages),
     memory: bytesText(machine.memoryBytes),
-    pods: millisText(pods * 1000),
+    pods: unitsText(pods),
   };
 }
 
