@@ -63,7 +63,7 @@ interface Entry {
   rest: { readonly end: AbortController; readonly why: "failed" | "paced" } | undefined;
 }
 
-/** How long our own write's answer is believed rather than an older object of the watch: after that something is wrong with its version. */
+/** How long our own write's answer is believed rather than an older object of the watch. After that the watch is broken, or the versions of the API server went back: it is asked. */
 const TRUST_ANSWER_MS = 30_000;
 /** Whoever changes what we wrote is corrected that often at most: two writers must not chase each other. Upstream looks every ten seconds. */
 const RECONCILE_MS = 10_000;
@@ -191,11 +191,11 @@ export class StatusWriter {
   /** Makes the API's status ours, if it is not. undefined: done; else when to look again. */
   async #look(entry: Entry): Promise<Millis | undefined> {
     const { post } = entry;
-    if (entry.unsure) await this.#ask(entry);
+    if (entry.unsure || this.#isStale(entry)) await this.#ask(entry);
     const now = this.#deps.clock.monotonic();
     const seen = targetOf(post.pod, this.#deps.seen);
     if (!seen) return undefined;
-    const base = this.#newest(seen, entry, now);
+    const base = this.#newest(seen, entry);
     const wall = this.#deps.clock.wall();
     const wanted = mergeStatus({
       base: base.status ?? {},
@@ -223,12 +223,19 @@ export class StatusWriter {
     entry.unsure = false;
   }
 
-  #newest(seen: Pod, entry: Entry, now: number): Pod {
+  #newest(seen: Pod, entry: Entry): Pod {
     const { answer } = entry;
     if (!answer || answer.pod.metadata?.uid !== seen.metadata?.uid) return seen;
-    if (now - answer.at < TRUST_ANSWER_MS && isNewer(answer.pod, seen)) return answer.pod;
+    if (isNewer(answer.pod, seen)) return answer.pod;
     entry.answer = undefined;
     return seen;
+  }
+
+  /** The watch has not shown for long what our last write was answered with. */
+  #isStale({ answer, post }: Entry): boolean {
+    if (!answer || this.#deps.clock.monotonic() - answer.at < TRUST_ANSWER_MS) return false;
+    const seen = targetOf(post.pod, this.#deps.seen);
+    return seen !== undefined && isNewer(answer.pod, seen);
   }
 
   /** What was written already and is not there: the API server would not take it as it was, or somebody changed it since. */
