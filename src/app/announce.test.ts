@@ -4,12 +4,14 @@ import { type StartFacts, startEvents } from "./announce.ts";
 
 const facts: StartFacts = {
   cgroupVersion: 2,
+  cgroupsPerQOS: false,
   resolvConf: "/etc/resolv.conf",
   resolvConfText: "nameserver 10.0.0.1\n",
   clusterDomain: "",
 };
 const rows: readonly { readonly name: string; readonly over: Partial<StartFacts>; readonly reasons: string[] }[] = [
   { name: "a plain node", over: {}, reasons: ["Starting"] },
+  { name: "bounded pods", over: { cgroupsPerQOS: true }, reasons: ["Starting", "NodeAllocatableEnforced"] },
   { name: "cgroup v1", over: { cgroupVersion: 1 }, reasons: ["Starting", "CgroupV1"] },
   { name: "no resolver file", over: { resolvConfText: undefined }, reasons: ["Starting"] },
   {

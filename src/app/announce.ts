@@ -6,6 +6,8 @@ import type { EventRecord } from "../ports/events.ts";
 
 export interface StartFacts {
   readonly cgroupVersion: 1 | 2;
+  /** All pods are in one cgroup that bounds them, which is set up by now. */
+  readonly cgroupsPerQOS: boolean;
   /** Empty: pods get no resolver of the node's. */
   readonly resolvConf: string;
   /** Text of that file; undefined: it can't be read, which each pod will tell. */
@@ -15,7 +17,7 @@ export interface StartFacts {
 
 /** Events on the node at each start, in upstream's words. */
 export function startEvents(facts: StartFacts): readonly EventRecord[] {
-  const { cgroupVersion, resolvConf, resolvConfText, clusterDomain } = facts;
+  const { cgroupVersion, cgroupsPerQOS, resolvConf, resolvConfText, clusterDomain } = facts;
   const about = { kind: "node" } as const;
   const starting: EventRecord = { type: "Normal", reason: "Starting", message: "Starting kubelet.", about };
   const oldCgroups: EventRecord = {
@@ -25,8 +27,15 @@ export function startEvents(facts: StartFacts): readonly EventRecord[] {
       "cgroup v1 detected. cgroup v1 support is deprecated and will be removed in a future release. Please migrate to cgroup v2. More information at https://git.k8s.io/enhancements/keps/sig-node/5573-remove-cgroup-v1",
     about,
   };
+  const bounded: EventRecord = {
+    type: "Normal",
+    reason: "NodeAllocatableEnforced",
+    message: "Updated Node Allocatable limit across pods",
+    about,
+  };
   return [
     starting,
+    ...(cgroupsPerQOS ? [bounded] : []),
     ...(cgroupVersion === 1 ? [oldCgroups] : []),
     ...(resolvConfText === undefined
       ? []

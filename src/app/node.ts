@@ -185,8 +185,8 @@ export async function runNode(
   const resolvConfText = kubelet.resolvConf
     ? await textOf(files, kubelet.resolvConf).catch(() => undefined)
     : undefined;
-  const { resolvConf, clusterDomain } = kubelet;
-  const startFacts = { cgroupVersion: host.cgroupVersion, resolvConf, resolvConfText, clusterDomain };
+  const { resolvConf, clusterDomain, cgroupsPerQOS } = kubelet;
+  const startFacts = { cgroupVersion: host.cgroupVersion, cgroupsPerQOS, resolvConf, resolvConfText, clusterDomain };
   for (const event of startEvents(startFacts)) core.events.record(event);
   void keepCompiled(clock, signal);
   void keepSmall(signal);

@@ -171,12 +171,12 @@ export class StatusKeeper {
   async #update(signal: AbortSignal): Promise<void> {
     const { own } = this.#deps;
     try {
-      await this.#tryUpdate(own.current ?? (await this.#fetch(signal)), signal);
+      await this.#tryUpdate(own.current ?? (await this.#readAfresh(signal)), signal);
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof KubeletError) || isNotFound(error)) throw error;
       // What the watch told may be old: once more from what the server has now.
-      await this.#tryUpdate(await this.#fetch(signal), signal);
+      await this.#tryUpdate(await this.#readAfresh(signal), signal);
     }
   }
 
@@ -202,7 +202,7 @@ export class StatusKeeper {
     return goesDown && isSettling() && clock.monotonic() - this.#startedAt < SETTLING;
   }
 
-  async #fetch(signal: AbortSignal): Promise<Node> {
+  async #readAfresh(signal: AbortSignal): Promise<Node> {
     const { api, own } = this.#deps;
     const node = await this.#call((life) => api.get<Node>(NODES, this.#options.nodeName, life), signal);
     own.took(node);
