@@ -1,8 +1,8 @@
 import { isAbsolute } from "node:path";
+import { expand } from "../model/expand.ts";
 import type { Container, Pod, VolumeMount } from "../model/kubernetes.ts";
 import type { MountConfig } from "../model/runtime.ts";
 import type { Environment } from "./environment.ts";
-import { expand } from "./expand.ts";
 import { configError } from "./refuse.ts";
 
 export interface MountContext {
