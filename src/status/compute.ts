@@ -82,7 +82,9 @@ function endOf(
   { pod, previous, imposed, goesOn }: StatusInput,
   computed: Phase,
 ): { readonly phase: string; readonly reason?: string | undefined; readonly message?: string | undefined } {
-  const final = [pod.status, previous].find((status) => isTerminalPhase(status?.phase));
+  const [told, own] = [pod.status, previous].map((status) => (isTerminalPhase(status?.phase) ? status : undefined));
+  // What the API server has of the words may be somebody else's; of the phase it has the last word.
+  const final = own?.phase === told?.phase ? own : (told ?? own);
   if (final?.phase !== undefined) {
     return { phase: final.phase, reason: final.reason, message: final.message };
   }
