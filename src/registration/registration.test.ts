@@ -363,8 +363,10 @@ test("two writers at odds make no storm", () =>
 
 test("the pods' range is handed on once, and an embedded runtime's network waits for it", () =>
   world(async (world) => {
-    const registration = world.start({}, { waitsForPodCidr: true });
+    let networks = 0;
+    const registration = world.start({}, { waitsForPodCidr: true, onNetworkReady: () => void networks++ });
     await world.pass(3);
+    assert.equal(networks, 0);
     assert.match(world.ready, /^False container runtime network not ready: waits for spec.podCIDR of Node node-1/);
     assert.match(registration.networkProblem ?? "", /waits for spec.podCIDR/);
     const { node } = world;
@@ -374,6 +376,7 @@ test("the pods' range is handed on once, and an embedded runtime's network waits
     assert.equal(registration.networkProblem, undefined);
     await world.pass(60);
     assert.deepEqual(world.cidrs, ["10.244.1.0/24"]);
+    assert.equal(networks, 1);
   }));
 
 test("images show with the next reading after a pull", () =>

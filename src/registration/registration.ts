@@ -43,6 +43,8 @@ export interface RegistrationDeps {
   readonly moreProblems?: () => readonly string[];
   /** After each change of our Node object; undefined: it was deleted. */
   readonly onNode?: (node: Node | undefined) => void;
+  /** `networkProblem` is none any more: pods that wait for a network can go on. */
+  readonly onNetworkReady?: () => void;
 }
 
 const FIRST_ANSWER = seconds(2);
@@ -67,6 +69,7 @@ export class Registration {
   readonly #podCidr: PodCidrKeeper;
   readonly #csiNode: CsiNodeKeeper;
   #readings: Readings | undefined;
+  #hadNetwork = false;
 
   constructor(options: RegistrationOptions, deps: RegistrationDeps) {
     this.#options = options;
@@ -75,8 +78,8 @@ export class Registration {
     this.#own = new OwnNode(options.nodeName, deps, (node, byOthers) => this.#onNode(node, byOthers));
     this.#events = new NodeEvents(options.nodeName, deps.events);
     this.#machine = new MachineReadings(options, { facts, images, clock, log });
-    this.#runtime = new RuntimeWatch({ ...deps, onChange: () => this.look() });
-    this.#podCidr = new PodCidrKeeper({ ...deps, use: deps.usePodCidr, onUsed: () => this.runtimeChanged() });
+    this.#runtime = new RuntimeWatch({ ...deps, onChange: () => this.#runtimeSaid() });
+    this.#podCidr = new PodCidrKeeper({ ...deps, use: deps.usePodCidr, onUsed: () => this.#podCidrUsed() });
     this.#csiNode = new CsiNodeKeeper(options.nodeName, { ...deps, onDone: () => this.look() });
     const base = { api: heartbeats, clock, random, log };
     const patience = millis(Math.min(options.updateFrequency, options.leaseDurationSeconds * 1000));
@@ -148,6 +151,18 @@ export class Registration {
     ];
     for (const loop of loops) loop.catch(failed.reject);
     return failed.promise;
+  }
+
+  #podCidrUsed(): void {
+    this.#runtimeSaid();
+    this.runtimeChanged();
+  }
+
+  #runtimeSaid(): void {
+    this.look();
+    const hasNetwork = this.networkProblem === undefined;
+    if (hasNetwork && !this.#hadNetwork) this.#deps.onNetworkReady?.();
+    this.#hadNetwork = hasNetwork;
   }
 
   #onNode(node: Node | undefined, byOthers: boolean): void {
