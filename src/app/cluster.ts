@@ -6,6 +6,7 @@ import type { Log } from "../base/log.ts";
 import { millis } from "../base/units.ts";
 import type { KubeletConfig } from "../config/index.ts";
 import { References } from "../kube/index.ts";
+import { clientCertificateMetrics, type KubeletMetrics } from "../metrics/index.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Events } from "../ports/events.ts";
 import type { Files } from "../ports/files.ts";
@@ -15,12 +16,14 @@ import type { Images, Runtime } from "../ports/runtime.ts";
 import { declaredFeatures, GO_ARCH, Registration, registrationOptions } from "../registration/index.ts";
 import { type ClusterPods, openClusterPods } from "./cluster-pods.ts";
 import { type Identity, openIdentity } from "./identity.ts";
+import { type ServingCertificate, servingCertificate } from "./serving-certificate.ts";
 
 export interface ClusterDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly files: Files;
   readonly log: Log;
+  readonly metrics: Pick<KubeletMetrics, "registry">;
 }
 
 /** What the Node object is made from, known when the core stands. */
@@ -54,8 +57,10 @@ export interface Cluster extends Disposable {
 export async function openCluster(config: KubeletConfig, deps: ClusterDeps, signal: AbortSignal): Promise<Cluster> {
   const { kubelet, flags, nodeName } = config;
   const { clock, log } = deps;
+  const keys = createKeys();
   const open = (endpoint: ApiEndpoint, credentials: CredentialSource) =>
     connectKubeApi({ endpoint, credentials, userAgent: userAgent(config.version), env: process.env, clock, log });
+  let expiresAt: Identity["expiresAt"] = () => undefined;
   const identity = await openIdentity(
     {
       kubeconfig: flags.kubeconfig,
@@ -66,12 +71,15 @@ export async function openCluster(config: KubeletConfig, deps: ClusterDeps, sign
     },
     {
       ...deps,
-      keys: createKeys(),
-      listener: { failed: () => {}, rotated: () => {} },
+      keys,
+      listener: kubelet.rotateCertificates
+        ? clientCertificateMetrics(deps.metrics.registry, { expiresAt: () => expiresAt(), now: clock.wall })
+        : { failed: () => {}, rotated: () => {} },
       connect: (endpoint, credentials) => closedAfterUse(open(endpoint, credentials)),
     },
     signal,
   );
+  expiresAt = identity.expiresAt;
   const credentials = whenReady(identity);
   const limits = { qps: kubelet.kubeAPIQPS, burst: kubelet.kubeAPIBurst };
   const api = open(identity.endpoint, credentials);
@@ -92,6 +100,7 @@ export async function openCluster(config: KubeletConfig, deps: ClusterDeps, sign
     registration: () => registration,
     async run(parts, life) {
       const options = registrationOptions(config);
+      let serving: ServingCertificate | undefined;
       registration = new Registration(options, {
         ...deps,
         ...parts,
@@ -104,10 +113,14 @@ export async function openCluster(config: KubeletConfig, deps: ClusterDeps, sign
         arch: GO_ARCH[arch()] ?? arch(),
         declaredFeatures: declaredFeatures({ webSocketStreams: false }),
         moreProblems: () => [parts.runtimeProblem()].filter((text) => text !== undefined),
-        onNode: () => pods.reporter.nodeChanged(),
+        onNode: () => {
+          pods.reporter.nodeChanged();
+          serving?.addressesChanged();
+        },
       });
       registration.whenNode(life).then(node.resolve, node.reject);
-      return Promise.race([identity.run(life), registration.run(life)]);
+      serving = await servingCertificate(config, { ...deps, keys, api: limited }, () => registration?.node);
+      return Promise.race([identity.run(life), registration.run(life), ...(serving ? [serving.run(life)] : [])]);
     },
     [Symbol.dispose]() {
       api.close();

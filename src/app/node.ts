@@ -86,7 +86,7 @@ export async function runNode(
   const deps = { clock, random, log };
   if (!config.standalone) {
     const { openCluster } = await import("./cluster.ts");
-    cluster = scope.use(await openCluster(config, { ...deps, files }, signal));
+    cluster = scope.use(await openCluster(config, { ...deps, files, metrics }, signal));
   }
   // Loaded here, and it is the half of our code: the doors answer first.
   const { chooseRuntime, openRuntime } = await import("./runtime.ts");

@@ -62,6 +62,7 @@ export async function serve(config: KubeletConfig, deps: ServeDeps, signal: Abor
         keyFile: kubelet.tlsPrivateKeyFile,
         certDirectory: flags.certDir,
         hostName: config.nodeName,
+        fromCluster: kubelet.serverTLSBootstrap,
       },
       tls: {
         minVersion: kubelet.tlsMinVersion,

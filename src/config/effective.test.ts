@@ -10,7 +10,7 @@ import { toVersioned } from "./versioned.ts";
 const SECRET = "staticPodURLHeader: {Authorization: [Bearer abc]}\n";
 
 test("effectiveRows() has every option once, with value, origin and effect", async () => {
-  const rows = effectiveRows(await loadYaml("maxPods: 5\nrotateCertificates: true\n", ["--root-dir=/r"]));
+  const rows = effectiveRows(await loadYaml("maxPods: 5\nenableContentionProfiling: true\n", ["--root-dir=/r"]));
   assert.equal(new Set(rows.map(({ option }) => option)).size, rows.length);
   assert.equal(
     rows.length,
@@ -19,7 +19,7 @@ test("effectiveRows() has every option once, with value, origin and effect", asy
   const row = (name: string) => rows.find(({ option }) => option === name);
   assert.deepEqual(row("maxPods"), { option: "maxPods", value: 5, origin: "file /etc/k.yaml", effect: "yes" });
   assert.deepEqual(row("--root-dir"), { option: "--root-dir", value: "/r", origin: "flag --root-dir", effect: "yes" });
-  assert.deepEqual(row("rotateCertificates")?.effect, "not-yet");
+  assert.deepEqual(row("enableContentionProfiling")?.effect, "not-yet");
   assert.deepEqual(row("port"), { option: "port", value: 10250, origin: "default", effect: "yes" });
   assert.match(row("address")?.origin ?? "", /^standalone \(no client CA/);
   assert.equal(row("maxParallelImagePulls")?.value, null);

@@ -212,14 +212,15 @@ test("unknown and doubled fields of --config are ignored with a warning that nam
 });
 
 test("one warning names what has no effect yet, one the deprecated flags; defaults are not named", async () => {
-  const { warnings } = await loadYaml("rotateCertificates: true\nkubeAPIQPS: 50\n", [
+  const { warnings } = await loadYaml("enableContentionProfiling: true\nrotateCertificates: true\n", [
     "--lock-file=/l",
     "--max-pods=5",
     "-v1",
   ]);
   assert.deepEqual(warnings, [
     "Deprecated flags, which still work: --max-pods; set them in the file that --config names",
-    "Without effect in this release: rotateCertificates, --lock-file",
+    "Without effect in this release: enableContentionProfiling, --lock-file",
+    "Without effect, because there is no --kubeconfig: rotateCertificates",
   ]);
 });
 

@@ -12,7 +12,7 @@ import { FLAG_OPTIONS, originKey } from "./table.ts";
 import { typedFields, typedFlags } from "./typed.ts";
 import { validate } from "./validate.ts";
 import { KUBERNETES_VERSION, renderVersion } from "./version.ts";
-import { effectWarnings, flagWarnings } from "./warnings.ts";
+import { effectWarnings, flagWarnings, standaloneWarnings } from "./warnings.ts";
 
 export type Loaded =
   | { readonly kind: "run"; readonly config: KubeletConfig }
@@ -62,6 +62,7 @@ function finish(draft: Draft, flags: ParsedFlags, facts: HostFacts): KubeletConf
       ...flagWarnings(flags),
       ...gate.warnings,
       ...effectWarnings(fields, flagFields, applied.origins),
+      ...standaloneWarnings(fields, flagFields, { origins: applied.origins, standalone }),
     ],
     nodeName: host.trim().toLowerCase(),
     standalone,

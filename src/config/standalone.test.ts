@@ -31,13 +31,13 @@ test("what a person sets stays", async () => {
   assert.deepEqual([open.kubelet.authentication.anonymous.enabled, open.mainPort], [true, "whole"]);
 });
 
-test("a webhook that a person asks for is refused, as it cannot work", async () => {
-  const problems = await problemsOfLoad(
-    loadYaml("authentication: {webhook: {enabled: true}}\nauthorization: {mode: Webhook}\n"),
-  );
+test("what a person asks of an API server is refused, as it cannot work", async () => {
+  const asked =
+    "authentication: {webhook: {enabled: true}}\nauthorization: {mode: Webhook}\nserverTLSBootstrap: true\n";
+  const problems = await problemsOfLoad(loadYaml(asked));
   assert.deepEqual(
     problems.map(({ field }) => field),
-    ["authentication.webhook.enabled", "authorization.mode"],
+    ["authentication.webhook.enabled", "authorization.mode", "serverTLSBootstrap"],
   );
   assert.match(problems[0]?.message ?? "", /give --kubeconfig, or set it to false \(from \/etc\/k\.yaml\)/);
 });

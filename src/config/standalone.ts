@@ -53,11 +53,11 @@ export function applyStandalone(doc: JsonObject, origins: ReadonlyMap<string, Or
     doc: changed,
     origins: result,
     mainPort: known ? "whole" : "healthz-only",
-    problems: webhookProblems(changed),
+    problems: clusterProblems(changed),
   };
 }
 
-function webhookProblems(doc: JsonObject): Problem[] {
+function clusterProblems(doc: JsonObject): Problem[] {
   const fix = "needs an API server: give --kubeconfig, or";
   return [
     ...(valueAt(doc, "authentication.webhook.enabled") === true
@@ -65,6 +65,9 @@ function webhookProblems(doc: JsonObject): Problem[] {
       : []),
     ...(valueAt(doc, "authorization.mode") === "Webhook"
       ? [{ field: "authorization.mode", message: `${fix} set it to AlwaysAllow` }]
+      : []),
+    ...(valueAt(doc, "serverTLSBootstrap") === true
+      ? [{ field: "serverTLSBootstrap", message: `${fix} set it to false` }]
       : []),
   ];
 }

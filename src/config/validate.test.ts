@@ -40,11 +40,6 @@ const broken: readonly [yaml: string, field: string, message: RegExp][] = [
     "maxParallelImagePulls",
     /unless serializeImagePulls is false/,
   ],
-  [
-    "serverTLSBootstrap: true\nfeatureGates: {RotateKubeletServerCertificate: false}",
-    "serverTLSBootstrap",
-    /needs feature gate/,
-  ],
   ["runOnce: true", "runOnce", /must be false/],
   ["registerWithTaints: [{key: a b}]", "registerWithTaints[0].key", /valid label key/],
   ["registerWithTaints: [{key: a, value: 'b c'}]", "registerWithTaints[0].value", /valid label value/],
@@ -224,6 +219,16 @@ for (const [yaml, field, message] of broken) {
     assert.equal(problems.length, 1, JSON.stringify(problems));
   });
 }
+
+test("validate() names serverTLSBootstrap without its gate", async () => {
+  const yaml = "serverTLSBootstrap: true\nfeatureGates: {RotateKubeletServerCertificate: false}\n";
+  const problems = await problemsOfLoad(loadYaml(yaml, ["--kubeconfig=/k"]));
+  assert.deepEqual(
+    problems.map(({ field }) => field),
+    ["serverTLSBootstrap"],
+  );
+  assert.match(problems[0]?.message ?? "", /needs feature gate/);
+});
 
 const accepted: readonly string[] = [
   "cgroupsPerQOS: false\nenforceNodeAllocatable: []",

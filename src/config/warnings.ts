@@ -29,3 +29,19 @@ export function effectWarnings(
   ];
   return names.length === 0 ? [] : [`Without effect in this release: ${names.join(", ")}`];
 }
+
+/** Options that say something to a node of a cluster only, and that a standalone node may well share with one. */
+const CLUSTER_ONLY = ["rotateCertificates", "--bootstrap-kubeconfig"];
+
+/** One warning that names what was set and means nothing without an API server. */
+export function standaloneWarnings(
+  fields: JsonObject,
+  flagFields: JsonObject,
+  { origins, standalone }: { readonly origins: ReadonlyMap<string, Origin>; readonly standalone: boolean },
+): string[] {
+  const flags = new Map(Object.entries(FLAG_OPTIONS).map(([key, { flag }]) => [`--${flag}`, flagFields[key]]));
+  const isSet = (key: string) =>
+    isGiven({ origins }, key) && Boolean(key.startsWith("--") ? flags.get(key) : valueAt(fields, key));
+  const names = standalone ? CLUSTER_ONLY.filter(isSet) : [];
+  return names.length === 0 ? [] : [`Without effect, because there is no --kubeconfig: ${names.join(", ")}`];
+}

@@ -1,4 +1,9 @@
 export {
+  type CertificateMetrics,
+  clientCertificateMetrics,
+  servingCertificateMetrics,
+} from "./certificate-metrics.ts";
+export {
   type BuildFacts,
   type KubeletMetrics,
   type MetricFacts,

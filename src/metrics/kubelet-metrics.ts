@@ -9,6 +9,8 @@ import {
 
 /** What the rooms of the node report. Names, types, labels and buckets are upstream's (kubelet-surface.md 4.1). */
 export interface KubeletMetrics {
+  /** For those that only some nodes have. */
+  readonly registry: MetricRegistry;
   /** All of it in the Prometheus text format, with what is known elsewhere read first. */
   render(): Promise<string>;
   /** Labels: operation_type, in upstream's words (`create_container`, …). */
@@ -76,6 +78,7 @@ export function makeKubeletMetrics(facts: MetricFacts): KubeletMetrics {
   registerRunning(registry, facts);
   const readProcess = registerProcess(registry, facts);
   return {
+    registry,
     async render() {
       await readProcess();
       return registry.render();

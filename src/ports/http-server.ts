@@ -64,7 +64,8 @@ export interface ServingPair {
 }
 
 export interface TlsSettings {
-  readonly pair: ServingPair;
+  /** undefined: there is none yet, and handshakes fail. */
+  readonly pair: ServingPair | undefined;
   /** PEM bundle. undefined: client certificates are not asked for. */
   readonly clientCa: string | undefined;
   readonly minVersion: "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";

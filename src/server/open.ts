@@ -23,7 +23,7 @@ import { parseBundle } from "./client-certificate.ts";
 import { noReviews, type Reviews } from "./gate.ts";
 import { openHealthPort } from "./health-port.ts";
 import type { RouteOptions } from "./route.ts";
-import { loadServingPair, type PairOptions, pairPaths, readPem } from "./serving-pair.ts";
+import { loadServingPair, type PairOptions, pairPaths, readPair } from "./serving-pair.ts";
 import { opensslCiphers, opensslGroups, tlsVersion } from "./tls-names.ts";
 
 export interface ServerOptions {
@@ -209,10 +209,10 @@ async function reloadPair(
   { files, log }: ServerDeps,
 ): Promise<void> {
   const paths = pairPaths(pair);
-  const [cert, key] = await Promise.all([readPem(files, paths.cert), readPem(files, paths.key)]);
+  const found = await readPair(files, paths);
   const now = settings().pair;
-  if (cert === undefined || key === undefined || (cert === now.cert && key === now.key)) return;
-  update({ pair: { cert, key } });
+  if (found === undefined || (found.cert === now?.cert && found.key === now.key)) return;
+  update({ pair: found });
   log.info("Serving certificate reloaded", { path: paths.cert });
 }
 

@@ -9,6 +9,8 @@ export interface PairOptions {
   readonly certFile: string;
   readonly keyFile: string;
   readonly certDirectory: string;
+  /** serverTLSBootstrap: the pair comes from the cluster, maybe later, and lies in `<certDirectory>/kubelet-server-current.pem`. */
+  readonly fromCluster?: boolean;
   /** The name in a certificate that has to be made. */
   readonly hostName: string;
 }
@@ -20,21 +22,36 @@ export interface PairDeps {
 
 const MAX_PEM = 1024 * 1024;
 
-/** Where the serving pair lies: as configured, else the self-signed one. */
-export function pairPaths({ certFile, keyFile, certDirectory }: PairOptions): {
+interface PairPaths {
   readonly cert: string;
   readonly key: string;
-} {
+}
+
+/** Where the serving pair lies: as the cluster's certificates are kept, as configured, else the self-signed one. */
+export function pairPaths({ certFile, keyFile, certDirectory, fromCluster = false }: PairOptions): PairPaths {
+  if (fromCluster) return clusterPair(certDirectory);
   return certFile !== "" || keyFile !== ""
     ? { cert: certFile, key: keyFile }
     : { cert: `${certDirectory}/kubelet.crt`, key: `${certDirectory}/kubelet.key` };
 }
 
-/** Reads the pair; makes a self-signed one where none is configured and none is there. @throws KubeletError `start-refused`, `file-failed` */
-export async function loadServingPair(options: PairOptions, deps: PairDeps): Promise<ServingPair> {
+/** One file holds both. */
+function clusterPair(certDirectory: string): PairPaths {
+  const path = `${certDirectory}/kubelet-server-current.pem`;
+  return { cert: path, key: path };
+}
+
+/**
+ * Reads the pair; makes a self-signed one where none is configured and none is there. undefined: the cluster has not given one yet.
+ * @throws KubeletError `start-refused`, `file-failed`
+ */
+export async function loadServingPair(options: PairOptions, deps: PairDeps): Promise<ServingPair | undefined> {
   const paths = pairPaths(options);
+  const found = await readPair(deps.files, paths);
+  if (options.fromCluster)
+    return found ?? (await readPair(deps.files, { cert: options.certFile, key: options.keyFile }));
+  if (found !== undefined) return found;
   const [cert, key] = await Promise.all([readPem(deps.files, paths.cert), readPem(deps.files, paths.key)]);
-  if (cert !== undefined && key !== undefined) return { cert, key };
   const missing = cert === undefined ? paths.cert : paths.key;
   const configured = options.certFile !== "" || options.keyFile !== "";
   if (configured || cert !== undefined || key !== undefined) {
@@ -52,6 +69,12 @@ export async function loadServingPair(options: PairOptions, deps: PairDeps): Pro
   await deps.files.writeAtomic(paths.key, fresh.key, 0o600);
   await deps.files.writeAtomic(paths.cert, fresh.cert, 0o644);
   return fresh;
+}
+
+/** undefined when one of the two is absent. */
+export async function readPair(files: Files, paths: PairPaths): Promise<ServingPair | undefined> {
+  const [cert, key] = await Promise.all([readPem(files, paths.cert), readPem(files, paths.key)]);
+  return cert === undefined || key === undefined ? undefined : { cert, key };
 }
 
 /** undefined when absent or no path is given. */

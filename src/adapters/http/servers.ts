@@ -59,8 +59,7 @@ function tlsOptions({ pair, clientCa, minVersion, ciphers, curves }: TlsSettings
   const old = minVersion === "TLSv1" || minVersion === "TLSv1.1";
   const list = ciphers ?? (old ? DEFAULT_CIPHERS : undefined);
   return {
-    cert: pair.cert,
-    key: pair.key,
+    ...pair,
     minVersion,
     // Without a resumed session every handshake shows the whole chain, and is judged by the CAs of now.
     secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,

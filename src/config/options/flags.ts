@@ -15,13 +15,13 @@ export const FLAGS = {
   }),
   kubeconfig: option(text, "", {
     flag: "kubeconfig",
-    effect: "not-yet",
+    effect: "yes",
     deprecated: false,
     help: "How to reach the API server; none: standalone mode",
   }),
   bootstrapKubeconfig: option(text, "", {
     flag: "bootstrap-kubeconfig",
-    effect: "not-yet",
+    effect: "yes",
     deprecated: false,
     help: "Kubeconfig to get the first client certificate with",
   }),

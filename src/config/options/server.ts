@@ -58,12 +58,12 @@ export const SERVER = {
   }),
   rotateCertificates: option(bool, false, {
     flag: "rotate-certificates",
-    effect: "not-yet",
+    effect: "yes",
     help: "Renew the client certificate through the API server",
   }),
   serverTLSBootstrap: option(bool, false, {
     flag: "rotate-server-certificates",
-    effect: "not-yet",
+    effect: "yes",
     help: "Ask the API server for the serving certificate",
     rule: "needs gate RotateKubeletServerCertificate",
   }),
