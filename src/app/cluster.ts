@@ -111,7 +111,7 @@ export async function openCluster(config: KubeletConfig, deps: ClusterDeps, sign
         ),
         facts: createNodeFacts(parts.cgroupVersion, clock),
         arch: GO_ARCH[arch()] ?? arch(),
-        declaredFeatures: declaredFeatures({ webSocketStreams: false }),
+        declaredFeatures: declaredFeatures({ webSocketStreams: config.gatesOn.has("ExtendWebSocketsToKubelet") }),
         moreProblems: () => [parts.runtimeProblem()].filter((text) => text !== undefined),
         onNode: () => {
           pods.reporter.nodeChanged();

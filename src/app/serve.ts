@@ -76,6 +76,7 @@ export async function serve(config: KubeletConfig, deps: ServeDeps, signal: Abor
         debugFlags: kubelet.enableDebugFlagsHandler,
       },
       splitStreams: config.gatesOn.has("PodLogsQuerySplitStreams"),
+      webSocketStreams: config.gatesOn.has("ExtendWebSocketsToKubelet"),
     },
     {
       ...deps,

@@ -76,6 +76,7 @@ function depsOf({ pods = [pod()], checks = [ok], access, rejected = [], usage = 
     access: access ?? { ...CLOSED, anonymous: true },
     routes: { debugging: true, systemLogs: true, profiling: true, debugFlags: true },
     splitStreams: false,
+    webSocketStreams: true,
     clientCas: () => [],
     log: silentLog,
     reviews: noReviews,

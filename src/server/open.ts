@@ -43,6 +43,7 @@ export interface ServerOptions {
   };
   readonly routes: Omit<RouteOptions, "local">;
   readonly splitStreams: boolean;
+  readonly webSocketStreams: boolean;
 }
 
 export interface ServerDeps extends Pick<AnswerDeps, "runtime" | "snapshot" | "usage"> {
@@ -89,6 +90,7 @@ export async function openServer(
     reviews: await reviewsFor(access, options.reviews, deps, scope),
     routes: options.routes,
     splitStreams: options.splitStreams,
+    webSocketStreams: options.webSocketStreams,
     clientCas: () => clientCas,
   };
   const handler: HttpHandler = (request, until) => answer(request, answerDeps, until);

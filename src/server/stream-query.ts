@@ -19,8 +19,11 @@ export function streamsOf(query: URLSearchParams): Asked<AttachRequest> {
 }
 
 /** The ports in the query of a plain WebSocket; SPDY, and the tunnel of one, name theirs per stream. Texts are upstream's. */
-export function portsOf({ headers, query }: Pick<HttpRequest, "headers" | "query">): Asked<readonly number[]> {
-  if (upgradeOf(headers) !== "websocket" || subprotocolsOf(headers).includes(TUNNEL)) return [];
+export function portsOf(
+  { headers, query }: Pick<HttpRequest, "headers" | "query">,
+  translates: boolean,
+): Asked<readonly number[]> {
+  if (upgradeOf(headers) !== "websocket" || (translates && subprotocolsOf(headers).includes(TUNNEL))) return [];
   const texts = query.getAll("port");
   if (texts.length === 0) return { problem: 'query parameter "port" is required' };
   const ports: number[] = [];
@@ -36,9 +39,13 @@ export function portsOf({ headers, query }: Pick<HttpRequest, "headers" | "query
   return ports;
 }
 
-/** How the connection gets to the runtime. `streams`: of exec and attach. */
-export function passageOf({ headers }: Pick<HttpRequest, "headers">, streams: AttachRequest | undefined): Passage {
-  if (upgradeOf(headers) !== "websocket") return { kind: "bytes" };
+/** How the connection gets to the runtime. `streams`: of exec and attach. `translates`: gate ExtendWebSocketsToKubelet. */
+export function passageOf(
+  { headers }: Pick<HttpRequest, "headers">,
+  streams: AttachRequest | undefined,
+  translates: boolean,
+): Passage {
+  if (!translates || upgradeOf(headers) !== "websocket") return { kind: "bytes" };
   const offered = subprotocolsOf(headers);
   if (streams === undefined) return offered.includes(TUNNEL) ? { kind: "tunnel" } : { kind: "bytes" };
   const { stdin, stdout, stderr, tty } = streams;

@@ -46,9 +46,10 @@ interface Ask {
   readonly fails?: Error;
   readonly seen?: PodSnapshot;
   readonly counted?: string;
+  readonly translates?: boolean;
 }
 
-async function send({ ask, headers = spdy, fails, seen = snapshot }: Ask) {
+async function send({ ask, headers = spdy, fails, seen = snapshot, translates = true }: Ask) {
   const [method = "", target = ""] = ask.split(" ");
   const [path = "", query = ""] = target.split("?");
   let called: string | undefined;
@@ -89,6 +90,7 @@ async function send({ ask, headers = spdy, fails, seen = snapshot }: Ask) {
       view: { pods: () => [pod] },
       metrics: { webSocketStreams: { add: (labels) => (counted = labels?.subresource) } },
       runtime: () => runtime,
+      webSocketStreams: translates,
       snapshot: (uid) => (uid === "u1" ? seen : undefined),
     },
     never,
@@ -119,6 +121,14 @@ const cases: readonly Ask[] = [
     headers: web("v5.channel.k8s.io, v4.channel.k8s.io"),
     passage: channels,
     counted: "exec",
+  },
+  { ask: `GET ${main}?output=1`, headers: web("v5.channel.k8s.io"), translates: false, passage: bytes },
+  {
+    ask: "GET /portForward/default/web",
+    headers: web("SPDY/3.1+portforward.k8s.io"),
+    translates: false,
+    status: 400,
+    body: 'query parameter "port" is required',
   },
   { ask: "POST /exec/default/web/u1/side?output=1", passage: bytes },
   { ask: "POST /exec/default/web/debug?output=1", passage: bytes },

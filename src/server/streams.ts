@@ -17,6 +17,8 @@ export interface StreamDeps {
   readonly metrics: Pick<KubeletMetrics, "webSocketStreams">;
   /** undefined while the runtime has not answered yet. */
   readonly runtime: () => Runtime | undefined;
+  /** Gate ExtendWebSocketsToKubelet: the kubelet translates the newer WebSocket protocols. */
+  readonly webSocketStreams: boolean;
   /** What is seen of a pod, by UID. */
   readonly snapshot: (podUid: string) => PodSnapshot | undefined;
 }
@@ -50,7 +52,7 @@ async function portForward(
   deps: StreamDeps,
   signal: AbortSignal,
 ): Promise<Reply> {
-  const ports = portsOf(request);
+  const ports = portsOf(request, deps.webSocketStreams);
   if ("problem" in ports) return text(400, ports.problem);
   const pod = podOf(route, deps);
   if (pod === undefined) return text(404, "pod does not exist");
@@ -60,7 +62,7 @@ async function portForward(
   const runtime = deps.runtime();
   if (sandbox?.state !== "ready" || runtime === undefined)
     return text(500, `pod not found (${JSON.stringify(fullNameOf(pod))})`);
-  const passage = passageOf(request, undefined);
+  const passage = passageOf(request, undefined, deps.webSocketStreams);
   if (passage.kind !== "bytes") deps.metrics.webSocketStreams.add({ subresource: "portforward" });
   return { to: await runtime.portForward(sandbox.id, ports, signal), passage };
 }
@@ -81,7 +83,7 @@ async function inContainer(
   if (found === undefined) return text(500, missing(kind, route.container, pod));
   const { id, spec, runtime } = found;
   if (streams === undefined) return run(id, (request.query.get("cmd") ?? "").split(" "), runtime, signal);
-  const passage = passageOf(request, streams);
+  const passage = passageOf(request, streams, deps.webSocketStreams);
   if (passage.kind !== "bytes") deps.metrics.webSocketStreams.add({ subresource: kind });
   if (kind === "exec") {
     const command = request.query.getAll("command");

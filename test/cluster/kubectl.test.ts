@@ -22,20 +22,29 @@ describe("kubectl", () => {
   before(async () => {
     cluster = await TestCluster.start();
     await cluster.createPod(shellPod("one", `echo to stdout; echo to stderr >&2; ${STAY}`));
-    await cluster.waitReady("one");
+    await cluster.createPod(shellPod("web", "mkdir /www; echo hello > /www/page; exec httpd -f -p 8080 -h /www"));
+    await Promise.all([cluster.waitReady("one"), cluster.waitReady("web")]);
   });
   after(async () => {
     for (const child of children) child.kill("SIGKILL");
     await cluster[Symbol.asyncDispose]();
   });
 
-  const env = () => ({ ...process.env, ...cluster.plane.kubectlEnv });
-  function start(file: string, args: readonly string[]): ChildProcess {
-    const child = spawn(file, args, { env: env(), stdio: ["pipe", "pipe", "pipe"] });
+  /** kubectl's older way: SPDY all through. */
+  const SPDY = { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: "false", KUBECTL_PORT_FORWARD_WEBSOCKETS: "false" };
+  function start(file: string, args: readonly string[], more: NodeJS.ProcessEnv = {}): ChildProcess {
+    const env = { ...process.env, ...cluster.plane.kubectlEnv, ...more };
+    const child = spawn(file, args, { env, stdio: ["pipe", "pipe", "pipe"] });
     children.push(child);
     return child;
   }
   const kubectl = (...args: readonly string[]): ChildProcess => start(cluster.plane.kubectlPath, args);
+  /** How many streams the kubelet itself translated, by kind. */
+  async function translated(): Promise<Readonly<Record<string, number>>> {
+    const metrics = await cluster.kubectl("get", "--raw", "/api/v1/nodes/node/proxy/metrics");
+    const found = metrics.matchAll(/^kubelet_websocket_streaming_requests_total\{subresource="(\w+)"\} (\d+)$/gm);
+    return Object.fromEntries([...found].map(([, kind = "", count]) => [kind, Number(count)]));
+  }
   async function finished(child: ChildProcess, input = "") {
     child.stdin?.end(input);
     const [stdout, stderr, [code]] = await Promise.all([
@@ -115,14 +124,22 @@ describe("kubectl", () => {
   });
 
   describe("exec", () => {
-    test("keeps the streams apart, takes input, and ends with the command's exit code", async () => {
-      const child = kubectl("exec", "-i", "one", "--", "sh", "-c", "cat; echo problem >&2; exit 7");
-      assert.deepEqual(await finished(child, "from here\n"), {
-        stdout: "from here\n",
-        stderr: "problem\ncommand terminated with exit code 7\n",
-        code: 7,
+    for (const [way, more] of [
+      ["WebSocket", {}],
+      ["SPDY", SPDY],
+    ] as const) {
+      test(`keeps the streams apart, takes input, and ends with the command's exit code, by ${way}`, async () => {
+        const before = (await translated()).exec ?? 0;
+        const line = "cat; echo problem >&2; exit 7";
+        const child = start(cluster.plane.kubectlPath, ["exec", "-i", "one", "--", "sh", "-c", line], more);
+        assert.deepEqual(await finished(child, "from here\n"), {
+          stdout: "from here\n",
+          stderr: "problem\ncommand terminated with exit code 7\n",
+          code: 7,
+        });
+        assert.equal(((await translated()).exec ?? 0) - before, way === "SPDY" ? 0 : 1);
       });
-    });
+    }
 
     test("says why it can't", async () => {
       const nothing = await cluster.tryKubectl(["exec", "one", "--", "no-such-command"]);
@@ -211,29 +228,32 @@ describe("kubectl", () => {
     await cluster.kubectl("exec", "one", "--", "rm", "/copied");
   });
 
-  test("port-forward carries 1,000 connections", async () => {
-    await cluster.createPod(shellPod("web", "mkdir /www; echo hello > /www/page; exec httpd -f -p 8080 -h /www"));
-    await cluster.waitReady("web");
-    const before = descriptors();
-    const forward = kubectl("port-forward", "pod/web", ":8080");
-    const [line] = await once(forward.stdout ?? process.stdin, "data");
-    const port = Number(/127\.0\.0\.1:(\d+) ->/.exec(String(line))?.[1]);
-    const get = async (): Promise<string> => {
-      const socket = connect(port, "127.0.0.1");
-      socket.end("GET /page HTTP/1.0\r\n\r\n");
-      return text(socket);
-    };
-    await waitFor("the page", async () => /hello/.test(await get()), PATIENCE);
-    let failed = 0;
-    for (let round = 0; round < 20; round++) {
-      const pages = await Promise.all(Array.from({ length: 50 }, () => get().catch(() => "")));
-      failed += pages.filter((page) => !/^HTTP\/1\.[01] 200[\s\S]*\r\n\r\nhello\n$/.test(page)).length;
-    }
-    assert.equal(failed, 0);
-    forward.kill("SIGTERM");
-    await once(forward, "exit");
-    await waitFor("the streams to be gone", () => descriptors() <= before + 2, PATIENCE);
-  });
+  for (const [way, more] of [
+    ["WebSocket", {}],
+    ["SPDY", SPDY],
+  ] as const) {
+    test(`port-forward carries 1,000 connections by ${way}`, async () => {
+      const before = descriptors();
+      const forward = start(cluster.plane.kubectlPath, ["port-forward", "pod/web", ":8080"], more);
+      const [line] = await once(forward.stdout ?? process.stdin, "data");
+      const port = Number(/127\.0\.0\.1:(\d+) ->/.exec(String(line))?.[1]);
+      const get = async (): Promise<string> => {
+        const socket = connect(port, "127.0.0.1");
+        socket.end("GET /page HTTP/1.0\r\n\r\n");
+        return text(socket);
+      };
+      await waitFor("the page", async () => /hello/.test(await get()), PATIENCE);
+      let failed = 0;
+      for (let round = 0; round < 20; round++) {
+        const pages = await Promise.all(Array.from({ length: 50 }, () => get().catch(() => "")));
+        failed += pages.filter((page) => !/^HTTP\/1\.[01] 200[\s\S]*\r\n\r\nhello\n$/.test(page)).length;
+      }
+      assert.equal(failed, 0);
+      forward.kill("SIGTERM");
+      await once(forward, "exit");
+      await waitFor("the streams to be gone", () => descriptors() <= before + 2, PATIENCE);
+    });
+  }
 
   test("debug looks at a running pod from a container of its own", async () => {
     const args = [

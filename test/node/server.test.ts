@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
 import { connect, createServer } from "node:net";
@@ -39,6 +39,7 @@ function optionsIn(scratch: Scratch, over: Partial<ServerOptions> = {}): ServerO
     tls: { minVersion: "VersionTLS12", cipherSuites: [], curves: [] },
     routes: { debugging: true, systemLogs: true, profiling: true, debugFlags: true },
     splitStreams: false,
+    webSocketStreams: true,
     ...over,
   };
 }
@@ -232,6 +233,32 @@ test("the serving certificate is reloaded when its file changes", async () => {
   assert.equal(await served(), "first");
   await put("second");
   await until(async () => (await served()) === "second");
+});
+
+test("a serving certificate that the cluster gives is served when it comes, and handshakes fail until then", async () => {
+  await using scratch = new Scratch("server");
+  const options = optionsIn(scratch);
+  const pair = { ...options.pair, fromCluster: true };
+  await using server = await openServer({ ...options, pair }, depsOf(), never);
+  const main = await server.main;
+  const served = async (): Promise<string> => {
+    const call = httpsRequest(`https://${main}/healthz`, { agent: false, rejectUnauthorized: false });
+    call.once("response", (reply) => reply.resume());
+    call.end();
+    const [socket] = await once(call, "socket");
+    await once(socket, "secureConnect");
+    return socket.getPeerCertificate().subject.CN;
+  };
+  await assert.rejects(served(), /handshake failure|SSL/i);
+  mkdirSync(options.pair.certDirectory);
+  for (const name of ["first", "second"]) {
+    const { cert, key } = await issue({ commonName: name, usage: "server", by: ca });
+    const file = `${options.pair.certDirectory}/${name}.pem`;
+    writeFileSync(file, `${cert}${ca.cert}${key}`);
+    symlinkSync(file, `${options.pair.certDirectory}/updated`);
+    renameSync(`${options.pair.certDirectory}/updated`, `${options.pair.certDirectory}/kubelet-server-current.pem`);
+    await until(async () => (await served().catch(() => "")) === name);
+  }
 });
 
 test("a main port that is taken is refused by name, the health port waits for its turn", async () => {

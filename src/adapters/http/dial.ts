@@ -23,9 +23,12 @@ export async function dialUpgrade(to: string, asked: UpgradeRequest, signal: Abo
   const call = request(url, { method: asked.method, agent: false, signal });
   for (const [name, values] of asked.headers) call.setHeader(name, values);
   call.setTimeout(PATIENCE_MS, () => call.destroy(new Error(`no answer within ${PATIENCE_MS / 1000} s`)));
-  call.once("upgrade", (response, socket, head) =>
-    resolve({ kind: "upgraded", response, socket: socket as Socket, head }),
-  );
+  call.once("upgrade", (response, stream, head) => {
+    const socket = stream as Socket;
+    // Nobody else listens from here on. What follows is "close".
+    socket.on("error", () => {});
+    resolve({ kind: "upgraded", response, socket, head });
+  });
   call.once("response", (response) => resolve({ kind: "refused", response }));
   call.on("error", reject);
   call.end();

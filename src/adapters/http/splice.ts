@@ -28,7 +28,7 @@ export async function splice(one: Socket, other: Socket): Promise<void> {
 }
 
 /** A side that hears no more need not speak either: it gets its last bytes out, and is closed once nothing moves. */
-function expectEnd(side: Socket): void {
+export function expectEnd(side: Socket): void {
   side.setTimeout(LAST_WORDS_MS, () => {
     // Somebody who reads slowly is waited for, as long as the connection lives.
     if (side.writableLength > 0) expectEnd(side);

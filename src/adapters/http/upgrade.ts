@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { messageOf } from "../../base/fault.ts";
 import { subprotocolsOf, upgradeOf } from "../../base/upgrade.ts";
 import type { HttpReply, HttpUpgrade } from "../../ports/http-server.ts";
+import type { Arrival, Bridge } from "./bridge.ts";
 import { dialUpgrade } from "./dial.ts";
 import { type ExchangeDeps, hasBody, requestOf, send, sendBadTarget, sendFailure } from "./exchange.ts";
 import { splice } from "./splice.ts";
@@ -46,16 +47,12 @@ export function upgradeWith(server: Server, deps: ExchangeDeps, onCount: (count:
   };
 }
 
-interface Arrival {
-  readonly message: IncomingMessage;
-  readonly client: Socket;
-  /** What came behind the request already. */
-  readonly head: Buffer;
+interface Request extends Arrival {
   /** For an answer in HTTP; the connection is closed behind it. Always the same one. */
   readonly response: () => ServerResponse;
 }
 
-async function exchange(arrival: Arrival, deps: ExchangeDeps, signal: AbortSignal): Promise<void> {
+async function exchange(arrival: Request, deps: ExchangeDeps, signal: AbortSignal): Promise<void> {
   const { message } = arrival;
   try {
     const request = requestOf(message, deps.peerOf);
@@ -83,7 +80,7 @@ function soleResponse(message: IncomingMessage, client: Socket): ServerResponse 
   return response;
 }
 
-const refuse = (arrival: Arrival, status: number, body: string, signal: AbortSignal): Promise<void> =>
+const refuse = (arrival: Request, status: number, body: string, signal: AbortSignal): Promise<void> =>
   send(arrival.response(), plain(status, body), false, signal);
 
 const plain = (status: number, body: string): HttpReply => ({
@@ -94,35 +91,46 @@ const plain = (status: number, body: string): HttpReply => ({
 
 async function pass(
   { to, passage }: HttpUpgrade,
-  arrival: Arrival,
+  arrival: Request,
   { log }: ExchangeDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  if (passage.kind !== "bytes") throw new TypeError("a passage that this release does not have");
-  const { message, client, head } = arrival;
-  const asked = { method: message.method ?? "GET", headers: headersFor(message) };
+  const bridge = passage.kind === "bytes" ? bytes : (await import("../spdy/index.ts")).bridgeFor(passage);
+  const asked = bridge.request(arrival.message, headersFor(arrival.message));
+  if ("problem" in asked) return await refuse(arrival, 400, `${asked.problem}\n`, signal);
   const dialed = await dialUpgrade(to, asked, signal).catch((error: unknown) => {
     signal.throwIfAborted();
     log.error("Failed to reach the container runtime's streaming server", { err: messageOf(error) });
     return refuse(arrival, 500, `error dialing backend: ${messageOf(error)}\n`, signal);
   });
   if (dialed === undefined) return;
-  const { response } = dialed;
-  if (dialed.kind === "refused") {
-    const { statusCode = 500 } = response;
-    if (statusCode < 400) {
-      response.destroy();
-      return await refuse(arrival, 500, `invalid upgrade response: status code ${statusCode}\n`, signal);
-    }
-    const type = response.headers["content-type"];
-    const headers = type === undefined ? {} : { "content-type": type };
-    return await send(arrival.response(), { status: statusCode, headers, body: response }, false, signal);
-  }
-  client.write(`HTTP/1.1 101 Switching Protocols\r\n${linesOf(response.rawHeaders)}\r\n`, "latin1");
-  if (dialed.head.length > 0) client.write(dialed.head);
-  if (head.length > 0) dialed.socket.write(head);
-  await splice(client, dialed.socket);
+  if (dialed.kind === "refused") return await refusedBy(dialed.response, arrival, signal);
+  // From here on the client's end is the other's end, whatever carries the bytes.
+  arrival.client.once("close", () => dialed.socket.destroySoon());
+  await bridge.carry(arrival, dialed);
 }
+
+async function refusedBy(response: IncomingMessage, arrival: Request, signal: AbortSignal): Promise<void> {
+  const { statusCode = 500 } = response;
+  if (statusCode < 400) {
+    response.destroy();
+    return await refuse(arrival, 500, `invalid upgrade response: status code ${statusCode}\n`, signal);
+  }
+  const type = response.headers["content-type"];
+  const headers = type === undefined ? {} : { "content-type": type };
+  await send(arrival.response(), { status: statusCode, headers, body: response }, false, signal);
+}
+
+/** The runtime answers and speaks for itself. */
+const bytes: Bridge = {
+  request: ({ method = "GET" }, headers) => ({ method, headers }),
+  async carry({ client, head }, { response, socket, head: early }) {
+    client.write(`HTTP/1.1 101 Switching Protocols\r\n${linesOf(response.rawHeaders)}\r\n`, "latin1");
+    if (early.length > 0) client.write(early);
+    if (head.length > 0) socket.write(head);
+    await splice(client, socket);
+  },
+};
 
 const linesOf = (raw: readonly string[]): string =>
   raw.flatMap((name, at) => (at % 2 === 0 ? [`${name}: ${raw[at + 1] ?? ""}\r\n`] : [])).join("");
