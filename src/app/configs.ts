@@ -7,6 +7,7 @@ import {
   sandboxConfig,
   serviceEnvironment,
   subPathsOf,
+  targetOf,
 } from "../containers/index.ts";
 import type { ContainerFacts } from "../lifecycle/index.ts";
 import type { Container, Pod } from "../model/kubernetes.ts";
@@ -93,6 +94,7 @@ export function createConfigs(deps: ConfigDeps) {
     return containerConfig(pod, spec, {
       ...around,
       attempt: facts.attempt,
+      targetId: targetOf(spec, facts.seen),
       imageRef: facts.image.ref,
       imageUser: facts.image.info,
       volumes: facts.volumes,

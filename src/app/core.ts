@@ -16,13 +16,16 @@ import {
 import type { Container, Pod } from "../model/kubernetes.ts";
 import { hasEndedPhase, isStatic, uidOf } from "../model/pod.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
+import { podSubject } from "../model/subject.ts";
 import { type CountedEvent, EventLog, type TimelineEntry } from "../node/index.ts";
 import { Observer } from "../observe/index.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Files } from "../ports/files.ts";
+import type { ProbeNetwork } from "../ports/probing.ts";
 import type { Random } from "../ports/random.ts";
 import type { PodReferences } from "../ports/referenced.ts";
 import type { Images, Runtime } from "../ports/runtime.ts";
+import { Probes, type ProbesDeps } from "../probes/index.ts";
 import type { PodCgroups } from "../resources/index.ts";
 import type { RejectedManifest, SourceUpdate } from "../sources/index.ts";
 import { isTerminalPhase, type Posted, StatusBoard } from "../status/index.ts";
@@ -54,6 +57,7 @@ export interface CoreDeps extends Pick<ConfigDeps, "nodeDns" | "sandboxResources
   readonly runtime: Runtime;
   readonly imageService: Images;
   readonly files: Files;
+  readonly network: ProbeNetwork;
   readonly cgroups: ExecuteDeps["cgroups"] & { list(): Promise<readonly string[]>; parentOf(pod: Pod): string };
   readonly volumes: Volumes;
   /** What pods refer to beside their own spec. */
@@ -64,6 +68,7 @@ export interface CoreDeps extends Pick<ConfigDeps, "nodeDns" | "sandboxResources
   readonly sources: AsyncIterable<SourceUpdate>;
   /** The API server's side; `sources` tells its pods too. Absent: a node without a cluster. */
   readonly cluster?: Pick<ClusterPods, "reporter" | "run"> | undefined;
+  readonly onProbe?: ProbesDeps["onAnswer"];
   readonly onEvent?: (event: CountedEvent) => void;
   readonly onStep?: (done: StepDone) => void;
   /** Milliseconds that a listing of everything took. */
@@ -143,8 +148,24 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     runtimeName: () => settings.runtimeName,
     logTail: deps.logTail,
     lastStatus: (pod) => cluster?.reporter.lastStatus(pod),
+    probes: (uid) => probes.verdicts(uid),
     onPost: (posted) => cluster?.reporter.post(posted),
   });
+  const probes = new Probes(
+    {
+      ...deps,
+      events,
+      nodeIps: () => settings.nodeIps,
+      lastStatus: (pod) => (isStatic(pod) ? cluster?.reporter.lastStatus(pod) : pod.status),
+      onChange: (uid) => {
+        board.refresh(uid);
+        pods.ring(uid);
+      },
+      ...(deps.onProbe ? { onAnswer: deps.onProbe } : {}),
+      onBug: bug.reject,
+    },
+    signal,
+  );
   const configs = createConfigs({ ...deps, events, settings, cgroupParent: (pod) => deps.cgroups.parentOf(pod) });
   const image = (uid: string, container: Container, attempt: number) => desk.state(uid, container, attempt);
 
@@ -181,6 +202,9 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
         deps.onStep?.(done);
       },
     ),
+    probes: (intent, seen) => probes.follow(intent, seen),
+    startedAt: (uid) => timeOf(board.get(uid)?.status.startTime),
+    onImposed: (pod, { reason, message }) => events.record({ type: "Normal", reason, message, about: podSubject(pod) }),
     refresh: deps.refresh ?? ((uid, life) => observer.refresh(uid, life)),
     ...(deps.plan ? { plan: deps.plan } : {}),
     report: (report) => {
@@ -212,7 +236,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     volumeUpdates.ring(uid);
   });
   const wanted = new Wanted(settings.sources, settings.shape, (pod) => [
-    ...unsupportedFields(pod),
+    ...unsupportedFields(pod, cluster !== undefined),
     ...unsupportedVolumes(pod),
   ]);
 
@@ -222,6 +246,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
   /** Nothing of the pod is left and no source names it. */
   function forget(uid: string): void {
     board.forget(uid);
+    probes.forget(uid);
     story.forget(uid);
     cluster?.reporter.forget(uid);
   }
@@ -235,7 +260,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     // A pod with a worker is forgotten when nothing of it is left.
     for (const uid of dropped) if (!pods.has(uid)) forget(uid);
     for (const { pod, admission } of decided) {
-      tellAdmission(pod, admission, events);
+      tellAdmission(pod, admission, cluster !== undefined, events);
       if (admission.kind === "rejected") {
         board.reject(pod, admission.reason, admission.message);
         story.rejected(uidOf(pod), admission.message);
@@ -282,6 +307,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
       workers: pods.size,
       statuses: board.all().length,
       images: desk.size,
+      probes: probes.size,
       events: events.all().length,
       stories: story.size,
       reports: cluster?.reporter.size ?? 0,
@@ -305,6 +331,8 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     },
   };
 }
+
+const timeOf = (text: string | undefined): number | undefined => (text === undefined ? undefined : Date.parse(text));
 
 /** The verbs of a cgroup executor as plain functions: spreading a class instance would lose them. */
 export const podCgroupVerbs = (cgroups: PodCgroups) => ({

@@ -6,6 +6,7 @@ import {
   createHttpClient,
   createLogFiles,
   createMounts,
+  createProbeNetwork,
   type HostFacts,
 } from "../adapters/linux/index.ts";
 import { KubeletError } from "../base/fault.ts";
@@ -139,6 +140,7 @@ export async function runNode(
       random,
       log,
       files,
+      network: createProbeNetwork(),
       volumes,
       references,
       cluster: cluster?.pods,

@@ -46,7 +46,7 @@ export function startCoreWith(broken: Broken): StartCore {
 }
 
 function start(doors: SimDoors, broken: Broken, signal: AbortSignal): RunningCore {
-  const { clock, random, log, files, mounts, runtime, images } = doors;
+  const { clock, random, log, files, mounts, runtime, images, network } = doors;
   const { api, node } = doors.cluster ?? {};
   const cluster = api && openClusterPods({ api, clock, random, log, nodeName: "sim", node: () => node }, signal);
   const podCgroups = createPodCgroups(CGROUPS, doors.cgroups, log);
@@ -74,6 +74,7 @@ function start(doors: SimDoors, broken: Broken, signal: AbortSignal): RunningCor
       runtime,
       imageService: images,
       files,
+      network,
       volumes: createVolumes(
         { rootDir: "/var/lib/kubelet", facts: FACTS, noswap: true },
         {

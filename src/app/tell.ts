@@ -49,13 +49,13 @@ export class Complaints {
 }
 
 /** Events about a pod that was just judged. */
-export function tellAdmission(pod: Pod, admission: Admission, events: Events): void {
+export function tellAdmission(pod: Pod, admission: Admission, hasApi: boolean, events: Events): void {
   const about = podSubject(pod);
   if (admission.kind === "rejected") {
     events.record({ type: "Warning", reason: admission.reason, message: admission.message, about });
     return;
   }
-  for (const { field, message } of fieldsWithoutEffect(pod)) {
+  for (const { field, message } of fieldsWithoutEffect(pod, hasApi)) {
     events.record({ type: "Warning", reason: "FieldHasNoEffect", message: `${field} ${message}`, about });
   }
 }

@@ -14,6 +14,8 @@ export const seconds = (value: number): Millis => millis(value * 1000);
 export const instant = (value: number): Instant => positive(value, "instant") as Instant;
 
 export const after = (start: Instant, span: Millis): Instant => instant(start + span);
+export const earliest = (a: Instant | undefined, b: Instant | undefined): Instant | undefined =>
+  a === undefined || b === undefined ? (a ?? b) : a < b ? a : b;
 /** Time left until `end`, 0 when it has passed. */
 export const until = (now: Instant, end: Instant): Millis => millis(Math.max(0, end - now));
 

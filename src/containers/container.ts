@@ -20,6 +20,8 @@ import { type ImageUser, userOf } from "./user.ts";
 export interface ContainerContext extends MountContext, EnvironmentContext {
   /** Restart count. */
   readonly attempt: number;
+  /** Container whose processes an ephemeral container is to see. */
+  readonly targetId?: string | undefined;
   /** What the image service gave back. */
   readonly imageRef: string;
   readonly imageUser: ImageUser;
@@ -68,7 +70,7 @@ function securityOf(pod: Pod, container: Container, context: ContainerContext): 
   const appArmor = appArmorOf(pod, container);
   const seLinux = seLinuxOf(security.seLinuxOptions);
   return {
-    namespaces: namespacesOf(pod),
+    namespaces: namespacesOf(pod, context.targetId),
     privileged: security.privileged ?? false,
     ...userOf(pod, container, security, context.imageUser),
     ...(security.runAsGroup === undefined ? {} : { runAsGroup: security.runAsGroup }),

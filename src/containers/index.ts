@@ -6,4 +6,5 @@ export { firstAttempt } from "./restart-count.ts";
 export { type SandboxContext, sandboxConfig } from "./sandbox.ts";
 export { type SandboxNeed, sandboxNeed } from "./sandbox-need.ts";
 export { serviceEnvironment } from "./service-environment.ts";
+export { targetOf } from "./target.ts";
 export type { ImageUser } from "./user.ts";

@@ -9,26 +9,30 @@ const one = (container: Partial<Container>) => pod({ containers: [{ name: "a", .
 const fields = (problems: readonly { readonly field: string }[]) => problems.map(({ field }) => field);
 
 test("fieldsWithoutEffect() says nothing about a plain pod", () => {
-  assert.deepEqual(fieldsWithoutEffect(one({ image: "x", env: [{ name: "A" }] })), []);
-  assert.deepEqual(unsupportedFields(one({ image: "x", env: [{ name: "A" }] })), []);
+  assert.deepEqual(fieldsWithoutEffect(one({ image: "x", env: [{ name: "A" }] }), false), []);
+  assert.deepEqual(unsupportedFields(one({ image: "x", env: [{ name: "A" }] }), false), []);
 });
 
 test("fieldsWithoutEffect() names each field by its path", () => {
   const probe = { tcpSocket: { port: 1 } };
   const containers = [
-    { name: "a" },
+    { name: "a", resources: { limits: { "ephemeral-storage": "1Mi" } } },
     { name: "b", livenessProbe: probe, readinessProbe: probe, startupProbe: probe, lifecycle: { preStop: {} } },
   ];
   const initContainers = [{ name: "i", lifecycle: { postStart: {}, stopSignal: "SIGUSR1" } }];
-  assert.deepEqual(fields(fieldsWithoutEffect(pod({ activeDeadlineSeconds: 1, containers, initContainers }))), [
-    "spec.activeDeadlineSeconds",
+  assert.deepEqual(fields(fieldsWithoutEffect(pod({ activeDeadlineSeconds: 1, containers, initContainers }), false)), [
     "spec.initContainers[0].lifecycle.postStart",
     "spec.initContainers[0].lifecycle.stopSignal",
-    "spec.containers[1].livenessProbe",
-    "spec.containers[1].readinessProbe",
-    "spec.containers[1].startupProbe",
+    "spec.containers[0].resources.limits[ephemeral-storage]",
     "spec.containers[1].lifecycle.preStop",
   ]);
+});
+
+test("what needs an API server is refused only where there is none", () => {
+  const given = pod({ runtimeClassName: "gvisor", imagePullSecrets: [{ name: "s" }] });
+  assert.deepEqual(fields(unsupportedFields(given, false)), ["spec.runtimeClassName"]);
+  assert.deepEqual(fields(fieldsWithoutEffect(given, false)), ["spec.imagePullSecrets"]);
+  assert.deepEqual([...unsupportedFields(given, true), ...fieldsWithoutEffect(given, true)], []);
 });
 
 test("unsupportedFields() names what must not run here", () => {
@@ -38,13 +42,13 @@ test("unsupportedFields() names what must not run here", () => {
     os: { name: "windows" },
     containers: [{ name: "a", resources: { limits: { "nvidia.com/gpu": "1" } } }],
   };
-  assert.deepEqual(fields(unsupportedFields(pod(spec))), [
+  assert.deepEqual(fields(unsupportedFields(pod(spec), false)), [
     "spec.hostUsers",
     "spec.os.name",
     "spec.runtimeClassName",
     "spec.containers[0].resources",
   ]);
-  assert.deepEqual(unsupportedFields(pod({ hostUsers: true, os: { name: "linux" } })), []);
+  assert.deepEqual(unsupportedFields(pod({ hostUsers: true, os: { name: "linux" } }), false), []);
 });
 
 test("firstAttempt() goes past the newest log", () => {

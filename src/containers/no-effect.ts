@@ -1,6 +1,6 @@
 import type { Problem } from "../base/fault.ts";
 import type { Container, EphemeralContainer, Pod } from "../model/kubernetes.ts";
-import { containersOf, ephemeralContainersOf, initContainersOf } from "../model/pod.ts";
+import { containersOf, initContainersOf } from "../model/pod.ts";
 
 interface Rule<T> {
   /** Below the pod or the container. */
@@ -8,54 +8,22 @@ interface Rule<T> {
   readonly applies: (value: T) => boolean;
   /** What happens now. */
   readonly message: string;
+  /** Only on a node without an API server. */
+  readonly standalone?: true;
 }
 type AnyContainer = Container | EphemeralContainer;
 
 /** Fields that are accepted and do nothing yet. */
 const POD_WITHOUT_EFFECT: readonly Rule<Pod>[] = [
   {
-    field: "spec.activeDeadlineSeconds",
-    applies: ({ spec }) => spec?.activeDeadlineSeconds !== undefined,
-    message: "has no effect yet: the pod runs past its deadline",
-  },
-  {
-    field: "spec.nodeSelector",
-    applies: ({ spec }) => hasEntries(spec?.nodeSelector),
-    message: "has no effect yet: the pod runs whatever labels this node has",
-  },
-  {
-    field: "spec.affinity.nodeAffinity",
-    applies: ({ spec }) => spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution !== undefined,
-    message: "has no effect yet: the pod runs whatever labels this node has",
-  },
-  {
-    field: "spec.ephemeralContainers",
-    applies: (pod) => ephemeralContainersOf(pod).length > 0,
-    message: "has no effect yet: ephemeral containers are not started",
-  },
-  {
     field: "spec.imagePullSecrets",
     applies: ({ spec }) => hasItems(spec?.imagePullSecrets),
     message: "has no effect without an API server: images are pulled with the node's own credentials",
+    standalone: true,
   },
 ];
 
 const CONTAINER_WITHOUT_EFFECT: readonly Rule<AnyContainer>[] = [
-  {
-    field: "livenessProbe",
-    applies: ({ livenessProbe }) => livenessProbe !== undefined,
-    message: "has no effect yet: the container is not restarted when it hangs",
-  },
-  {
-    field: "readinessProbe",
-    applies: ({ readinessProbe }) => readinessProbe !== undefined,
-    message: "has no effect yet: the container counts as ready as soon as it runs",
-  },
-  {
-    field: "startupProbe",
-    applies: ({ startupProbe }) => startupProbe !== undefined,
-    message: "has no effect yet: the container counts as started as soon as it runs",
-  },
   {
     field: "lifecycle.postStart",
     applies: ({ lifecycle }) => lifecycle?.postStart !== undefined,
@@ -100,6 +68,7 @@ const POD_UNSUPPORTED: readonly Rule<Pod>[] = [
     field: "spec.runtimeClassName",
     applies: ({ spec }) => (spec?.runtimeClassName ?? "") !== "",
     message: "runtime classes need an API server: the pod would run with the default runtime",
+    standalone: true,
   },
   {
     field: "spec.resourceClaims",
@@ -138,21 +107,24 @@ const CONTAINER_UNSUPPORTED: readonly Rule<AnyContainer>[] = [
 ];
 
 /** Fields of the pod that are accepted and do nothing yet, each with what happens instead. For one warning. */
-export const fieldsWithoutEffect = (pod: Pod): readonly Problem[] =>
-  problems(pod, POD_WITHOUT_EFFECT, CONTAINER_WITHOUT_EFFECT);
+export const fieldsWithoutEffect = (pod: Pod, hasApi: boolean): readonly Problem[] =>
+  problems(pod, hasApi, POD_WITHOUT_EFFECT, CONTAINER_WITHOUT_EFFECT);
 
 /** Fields for which the pod must not run on this node. */
-export const unsupportedFields = (pod: Pod): readonly Problem[] =>
-  problems(pod, POD_UNSUPPORTED, CONTAINER_UNSUPPORTED);
+export const unsupportedFields = (pod: Pod, hasApi: boolean): readonly Problem[] =>
+  problems(pod, hasApi, POD_UNSUPPORTED, CONTAINER_UNSUPPORTED);
 
 function problems(
   pod: Pod,
+  hasApi: boolean,
   podRules: readonly Rule<Pod>[],
   containerRules: readonly Rule<AnyContainer>[],
 ): readonly Problem[] {
   const lists = { initContainers: initContainersOf(pod), containers: containersOf(pod) };
   return [
-    ...podRules.filter(({ applies }) => applies(pod)).map(({ field, message }) => ({ field, message })),
+    ...podRules
+      .filter(({ applies, standalone }) => applies(pod) && !(hasApi && standalone))
+      .map(({ field, message }) => ({ field, message })),
     ...Object.entries(lists).flatMap(([list, containers]) =>
       containers.flatMap((container, index) =>
         containerRules
@@ -164,4 +136,3 @@ function problems(
 }
 
 const hasItems = (list: readonly unknown[] | undefined): boolean => (list?.length ?? 0) > 0;
-const hasEntries = (map: object | undefined): boolean => Object.keys(map ?? {}).length > 0;

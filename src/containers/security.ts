@@ -29,12 +29,14 @@ export function protectedPaths(
   return { masked: [...MASKED_PATHS, ...more], readonly: READONLY_PATHS };
 }
 
-export function namespacesOf(pod: Pod): NamespaceOptions {
+/** `targetId`: whose processes an ephemeral container is to see, where it does not see all of the pod's anyway. */
+export function namespacesOf(pod: Pod, targetId?: string): NamespaceOptions {
   const own = sharesProcessNamespace(pod) ? "pod" : "container";
+  const pid = usesHostPid(pod) ? "node" : own;
   return {
     network: usesHostNetwork(pod) ? "node" : "pod",
     ipc: usesHostIpc(pod) ? "node" : "pod",
-    pid: usesHostPid(pod) ? "node" : own,
+    ...(pid === "container" && targetId !== undefined ? { pid: "target", targetId } : { pid }),
   };
 }
 

@@ -16,6 +16,8 @@ export class Memory {
   /** Cgroup and volumes were taken down: the pod runs no more. */
   released = false;
   ended = false;
+  /** Why the node itself ended the pod. */
+  imposed: Waiting | undefined;
   /** Containers stopped in order to start again. */
   readonly restarting = new Set<string>();
   /** Sandboxes that were stopped to the end. */

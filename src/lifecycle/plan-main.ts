@@ -3,7 +3,7 @@ import type { Container, Pod } from "../model/kubernetes.ts";
 import { containersOf } from "../model/pod.ts";
 import { mayRestart } from "../model/restart.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
-import { hasChanged, type Start, stop } from "./plan-init.ts";
+import { type About, endBefore, hasChanged, type Start, stop, stopForProbe } from "./plan-init.ts";
 import { newestOf, type SeenContainer } from "./seen.ts";
 import type { Stop } from "./step.ts";
 
@@ -11,10 +11,10 @@ import type { Stop } from "./step.ts";
 export function planMain(
   pod: Pod,
   seen: PodSnapshot | undefined,
-  restarting: ReadonlySet<string>,
+  about: About,
 ): { readonly starts: readonly Start[]; readonly stops: readonly Stop[] } {
   const verdicts = containersOf(pod)
-    .map((container) => judge(pod, container, newestOf(seen, container.name), restarting))
+    .map((container) => judge(pod, container, newestOf(seen, container.name), seen, about))
     .filter((verdict) => verdict !== "keep");
   return {
     starts: verdicts.filter((verdict) => "container" in verdict),
@@ -25,23 +25,34 @@ export function planMain(
 function judge(
   pod: Pod,
   container: Container,
-  seen: SeenContainer | undefined,
-  restarting: ReadonlySet<string>,
+  one: SeenContainer | undefined,
+  seen: PodSnapshot | undefined,
+  { probes, restarting }: About,
 ): "keep" | Start | Stop {
-  if (!seen) return { container, finishedAt: undefined };
-  switch (seen.state) {
+  if (!one) return { container, finishedAt: undefined };
+  switch (one.state) {
     case "created":
       return { container, finishedAt: undefined };
-    case "running":
-      if (!hasChanged(container, seen)) return "keep";
-      return stop(pod, seen, `Container ${container.name} definition changed, will be restarted`);
+    case "running": {
+      if (hasChanged(container, one))
+        return stop(pod, one, `Container ${container.name} definition changed, will be restarted`);
+      const failed = probes.failed(one.id);
+      return failed ? stopUnwell(pod, container, one, failed) : "keep";
+    }
     case "exited":
-      return restarting.has(seen.id) || mayRestart(pod, container, seen.exitCode)
-        ? { container, finishedAt: seen.finishedAt }
+      return restarting.has(one.id) || mayRestart(pod, container, one.exitCode)
+        ? { container, finishedAt: endBefore(seen, one, restarting) }
         : "keep";
     case "unknown":
-      return stop(pod, seen, `Container is in "unknown" state, try killing it before restart`);
+      return stop(pod, one, `Container is in "unknown" state, try killing it before restart`);
     default:
-      return unreachable(seen.state);
+      return unreachable(one.state);
   }
+}
+
+/** Starts again unless the policy is Never. Rules by exit code are not asked: it did not end by itself. */
+function stopUnwell(pod: Pod, container: Container, one: SeenContainer, failed: "liveness" | "startup"): Stop {
+  const restart = (container.restartPolicy ?? pod.spec?.restartPolicy) !== "Never";
+  const text = `Container ${container.name} failed ${failed} probe${restart ? ", will be restarted" : ""}`;
+  return { ...stopForProbe(pod, container, one, failed, text), restart };
 }

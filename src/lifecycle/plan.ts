@@ -1,10 +1,18 @@
 import type { Instant, Millis } from "../base/units.ts";
-import { until } from "../base/units.ts";
+import { after, earliest, until } from "../base/units.ts";
 import { type SandboxNeed, sandboxNeed } from "../containers/index.ts";
 import type { ImageState } from "../images/index.ts";
 import type { Container, Pod } from "../model/kubernetes.ts";
-import { containersOf, gracePeriodOf, hasEndedPhase, initContainersOf, isSidecar } from "../model/pod.ts";
+import {
+  containersOf,
+  ephemeralContainersOf,
+  gracePeriodOf,
+  hasEndedPhase,
+  initContainersOf,
+  isSidecar,
+} from "../model/pod.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
+import { type ProbeVerdicts, UNWATCHED } from "../probes/index.ts";
 import { hasEnded } from "./ended.ts";
 import type { PodIntent } from "./intent.ts";
 import { planInit, type Start, stop } from "./plan-init.ts";
@@ -23,6 +31,8 @@ export interface Plan {
   readonly ended: boolean;
   /** Reason of PodReadyToStartContainers=False. */
   readonly sandboxReason: string | undefined;
+  /** Why the node itself ended the pod. */
+  readonly imposed?: Waiting | undefined;
 }
 
 export interface PlanInput {
@@ -39,6 +49,10 @@ export interface PlanInput {
   readonly prepared: boolean;
   /** Cgroup and volumes were taken down after everything had stopped. */
   readonly released: boolean;
+  /** What probes found of the containers; absent: none is asked. */
+  readonly probes?: ProbeVerdicts | undefined;
+  /** Until activeDeadlineSeconds is over; undefined: the pod has none, or has not begun. */
+  readonly timeLeft?: Millis | undefined;
   /** undefined: nobody asked for it yet. */
   readonly image: (container: Container, attempt: number) => ImageState | undefined;
   /** Why and until when a container may not start (again): crash back-off, or a failed start. undefined: it may. */
@@ -54,6 +68,11 @@ const NOTHING: Pick<Plan, "wakeAt" | "waiting" | "ended" | "sandboxReason"> = {
   sandboxReason: undefined,
 };
 
+const DEADLINE_EXCEEDED: Waiting = {
+  reason: "DeadlineExceeded",
+  message: "Pod was active on the node longer than the specified deadline",
+};
+
 /** Decides the next steps that bring one pod closer to its intent. Pure: no clock, no I/O, no log. No steps: at rest. */
 export function planPod(input: PlanInput): Plan {
   const { intent, seen } = input;
@@ -65,7 +84,16 @@ export function planPod(input: PlanInput): Plan {
   // What the API server was told of the end counts, too: the runtime may have lost its records.
   if (input.ended || hasEndedPhase(pod) || hasEnded(pod, seen, input.restarting))
     return { ...NOTHING, ended: true, steps: planEnd(pod, input) };
-  const need = sandboxNeed(pod, seen);
+  if (input.timeLeft === 0) {
+    return { ...NOTHING, ended: true, imposed: DEADLINE_EXCEEDED, steps: planEnd(pod, input) };
+  }
+  const plan = planRun(input, pod);
+  const { timeLeft } = input;
+  return timeLeft === undefined ? plan : { ...plan, wakeAt: earliest(plan.wakeAt, after(input.now, timeLeft)) };
+}
+
+function planRun(input: PlanInput, pod: Pod): Plan {
+  const need = sandboxNeed(pod, input.seen);
   if (need.needed) return { ...planSandbox(input, pod, need), sandboxReason: need.reason };
   if (!input.prepared) return { ...NOTHING, steps: [{ kind: "prepare" }] };
   return planContainers(input, pod, need.sandbox.id);
@@ -148,12 +176,31 @@ function attemptOf(input: PlanInput, container: Container): number {
 }
 
 function planContainers(input: PlanInput, pod: Pod, sandboxId: string): Plan {
-  const init = planInit(pod, input.seen, sandboxId);
-  const main = init.initialised ? planMain(pod, input.seen, input.restarting) : { stops: [], starts: [] };
+  const about = { probes: input.probes ?? UNWATCHED, restarting: input.restarting };
+  const init = planInit(pod, input.seen, sandboxId, about);
+  const main = init.initialised ? planMain(pod, input.seen, about) : { stops: [], starts: [] };
   const stops = [...init.stops, ...main.stops];
   if (stops.length > 0) return { ...NOTHING, steps: [{ kind: "stop-containers", stops }] };
+  // Whoever looks into a pod that does not come up needs not wait until it has.
+  const added = planStarts(input, ephemeralStarts(pod, input.seen));
   const started = planStarts(input, [...init.starts, ...main.starts]);
-  return { ...NOTHING, ...started, steps: [...started.steps, ...surplus(input.seen)] };
+  return {
+    ...NOTHING,
+    steps: [...added.steps, ...started.steps, ...surplus(input.seen)],
+    waiting: new Map([...added.waiting, ...started.waiting]),
+    wakeAt: earliest(added.wakeAt, started.wakeAt),
+  };
+}
+
+/** Each is started once. What the API server was told of it counts, too: the runtime may have lost its record. */
+function ephemeralStarts(pod: Pod, seen: PodSnapshot | undefined): readonly Start[] {
+  const told = pod.status?.ephemeralContainerStatuses ?? [];
+  return ephemeralContainersOf(pod)
+    .filter(({ name }) => {
+      const newest = newestOf(seen, name);
+      return newest ? newest.state === "created" : !told.some((one) => one.name === name && one.containerID);
+    })
+    .map((container) => ({ container, finishedAt: undefined }));
 }
 
 /**

@@ -25,6 +25,8 @@ export interface ContainerFacts {
   readonly sandbox: SandboxStatus;
   /** Host path of the empty termination message file; undefined when it could not be made. */
   readonly terminationLog: string | undefined;
+  /** Everything seen of the pod. */
+  readonly seen: PodSnapshot;
 }
 
 export interface StartDeps {
@@ -67,14 +69,15 @@ export async function startContainer(
   const { container, attempt, finishedAt } = step;
   const uid = uidOf(pod);
   const image = deps.image(uid, container, attempt);
-  const sandbox = deps.see(uid)?.sandboxes[0];
-  if (image?.kind !== "ready" || !sandbox) return; // The plan is older than what is seen now: plan again.
+  const seen = deps.see(uid);
+  const sandbox = seen?.sandboxes[0];
+  if (image?.kind !== "ready" || !seen || !sandbox) return; // The plan is older than what is seen now: plan again.
   memory.failures.delete(container.name);
   if (finishedAt !== undefined) memory.advance(container, finishedAt);
   let reason = "CreateContainerConfigError";
   try {
     const terminationLog = terminationLogPath(uid, container, deps);
-    const facts = { attempt, image, volumes: memory.volumes, sandbox, terminationLog };
+    const facts = { attempt, image, volumes: memory.volumes, sandbox, terminationLog, seen };
     const [config, sandboxConfig] = await sideBySide(
       deps.containerConfig(pod, container, facts, signal),
       configureSandbox(pod, container, sandbox, deps),

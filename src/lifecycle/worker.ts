@@ -1,12 +1,14 @@
 import type { BackoffCurve } from "../base/backoff.ts";
 import { KubeletError, messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
-import { after, type Instant, type Millis, millis } from "../base/units.ts";
+import { after, earliest, type Millis, millis } from "../base/units.ts";
 import type { ImageState } from "../images/index.ts";
 import type { Container, Pod } from "../model/kubernetes.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import { podText } from "../model/subject.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { ProbeVerdicts } from "../probes/index.ts";
+import type { PodIntent } from "./intent.ts";
 import { isHurry, type Mailbox } from "./mailbox.ts";
 import { Memory } from "./memory.ts";
 import { type Plan, type PlanInput, planPod } from "./plan.ts";
@@ -27,6 +29,8 @@ export interface Report {
   readonly released: boolean;
   /** What the worker does or waits for right now, in plain words; undefined at rest. */
   readonly doing: string | undefined;
+  /** Why the node itself ended the pod. */
+  readonly imposed: Waiting | undefined;
 }
 
 export interface WorkerDeps {
@@ -40,6 +44,12 @@ export interface WorkerDeps {
   readonly image: (uid: string, container: Container, attempt: number) => ImageState | undefined;
   /** Another number than before when something the pod refers to changed: what failed for want of it is tried again at once. */
   readonly revision?: (uid: string) => number;
+  /** Begins and ends probes as containers come and go, and tells what they found. Whatever changes that rings. */
+  readonly probes?: (intent: PodIntent, seen: PodSnapshot | undefined) => ProbeVerdicts;
+  /** When the pod began, as its status says, in milliseconds since the epoch. */
+  readonly startedAt?: (uid: string) => number | undefined;
+  /** Called once when the node itself ends a pod. */
+  readonly onImposed?: (pod: Pod, why: Waiting) => void;
   /** planPod, unless a test says otherwise. */
   readonly plan?: ((input: PlanInput) => Plan) | undefined;
   /** Does one step of a plan. @throws KubeletError, or `signal.reason` */
@@ -128,12 +138,30 @@ function look(mailbox: Mailbox, memory: Memory, deps: WorkerDeps): Plan {
     stopped: memory.stopped,
     prepared: memory.prepared,
     released: memory.released,
+    probes: deps.probes?.(intent, seen),
+    timeLeft: timeLeft(intent, seen, deps),
     image: (container, attempt) => deps.image(intent.uid, container, attempt),
     hold: (container, finishedAt) => memory.hold(container, finishedAt, intent.pod ? podText(intent.pod) : ""),
     firstAttempt: ({ name }) => memory.attempts.get(name) ?? 0,
   });
   if (plan.ended) memory.ended = true;
+  if (plan.imposed && !memory.imposed && intent.pod) {
+    memory.imposed = plan.imposed;
+    deps.onImposed?.(intent.pod, plan.imposed);
+  }
   return plan;
+}
+
+/** Until the pod's deadline. A kubelet that starts again knows the beginning from the API server, or from the first sandbox. */
+function timeLeft({ pod, uid }: PodIntent, seen: PodSnapshot | undefined, deps: WorkerDeps): Millis | undefined {
+  const limit = pod?.spec?.activeDeadlineSeconds;
+  if (limit === undefined) return undefined;
+  const told = deps.startedAt?.(uid) ?? Date.parse(pod?.status?.startTime ?? "");
+  const begun = Number.isNaN(told) ? Math.min(...(seen?.sandboxes ?? []).map(({ createdAt }) => createdAt)) : told;
+  if (begun === Number.POSITIVE_INFINITY) return undefined;
+  // As if it began just now, where the clock was set back.
+  const gone = Math.max(0, deps.clock.wall().getTime() - begun);
+  return millis(Math.max(0, limit * 1000 - gone));
 }
 
 /** "done", "finished", or how long to wait before the next try. A stop that comes in ends a running pod's plan between two steps. */
@@ -194,6 +222,7 @@ function reportOf(mailbox: Mailbox, memory: Memory, plan: Plan, deps: WorkerDeps
     ended: plan.ended,
     released: memory.released,
     doing: describe(plan),
+    imposed: memory.imposed,
   };
 }
 
@@ -227,9 +256,6 @@ function describe(plan: Plan): string | undefined {
 }
 
 const onlyFetches = (steps: readonly Step[]): boolean => steps.every(({ kind }) => kind === "fetch-image");
-
-const earliest = (a: Instant | undefined, b: Instant | undefined): Instant | undefined =>
-  a === undefined || b === undefined ? (a ?? b) : a < b ? a : b;
 
 /**
  * Slows a plan down that repeats itself though each step succeeds: the runtime says yes and does nothing. And one whose step keeps failing: what a failed

@@ -1,3 +1,3 @@
 export type { Answer } from "./ask.ts";
-export type { ProbeKind } from "./kind.ts";
-export { Probes, type ProbesDeps, type ProbeVerdicts } from "./probes.ts";
+export { type ProbeKind, probeOf } from "./kind.ts";
+export { Probes, type ProbesDeps, type ProbeVerdicts, UNWATCHED } from "./probes.ts";

@@ -45,6 +45,7 @@ function probing(t: TestContext, deps: Partial<ProbesDeps> = {}) {
         },
       },
       runtime: { execSync: () => Promise.reject(new Error("not asked")) },
+      lastStatus: ({ status }) => status,
       nodeIps: () => ["192.0.2.1"],
       onChange: () => void world.changes++,
       onBug: (error) => assert.fail(String(error)),

@@ -1,6 +1,6 @@
 import { Semaphore } from "../base/semaphore.ts";
 import { seconds } from "../base/units.ts";
-import type { Container, Pod } from "../model/kubernetes.ts";
+import type { Container, Pod, PodStatus } from "../model/kubernetes.ts";
 import { usesHostNetwork } from "../model/pod.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -31,6 +31,8 @@ export interface ProbesDeps {
   readonly runtime: Pick<Runtime, "execSync">;
   /** Addresses of this node, the main one first: for pods on its network. */
   readonly nodeIps: () => readonly string[];
+  /** What the API server shows of a pod from before this kubelet started. */
+  readonly lastStatus: (pod: Pod) => PodStatus | undefined;
   /** A verdict on a container of this pod has changed. */
   readonly onChange: (uid: string) => void;
   /** For the metrics. */
@@ -71,7 +73,7 @@ const MAX_COMMANDS = 16;
 const PLACE_FOR = seconds(5);
 
 /** What of a container is known where nobody asks it. */
-const UNWATCHED: ProbeVerdicts = {
+export const UNWATCHED: ProbeVerdicts = {
   isReady: ({ readinessProbe }) => readinessProbe === undefined,
   hasStarted: ({ startupProbe }) => startupProbe === undefined,
   failed: () => undefined,
@@ -147,8 +149,9 @@ export class Probes {
     const watched: Watched = { container, id, startedAt, adopted, probers: new Map(), verdicts: new Map() };
     own.watched.set(id, watched);
     // What was last said of this very container still holds: no restart of the kubelet takes a pod out of service.
-    const told = [...(own.pod.status?.initContainerStatuses ?? []), ...(own.pod.status?.containerStatuses ?? [])].find(
-      ({ containerID }) => containerID?.endsWith(`://${id}`),
+    const last = this.#deps.lastStatus(own.pod);
+    const told = [...(last?.initContainerStatuses ?? []), ...(last?.containerStatuses ?? [])].find(({ containerID }) =>
+      containerID?.endsWith(`://${id}`),
     );
     if (told?.started && container.startupProbe) watched.verdicts.set("startup", true);
     if (told?.ready && container.readinessProbe) watched.verdicts.set("readiness", true);

@@ -6,6 +6,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Files } from "../ports/files.ts";
 import type { KubeApi } from "../ports/kube-api.ts";
 import type { Mounts } from "../ports/mounts.ts";
+import type { ProbeNetwork } from "../ports/probing.ts";
 import type { Random } from "../ports/random.ts";
 import type { Images, Runtime } from "../ports/runtime.ts";
 import type { Chance } from "./chance.ts";
@@ -15,6 +16,7 @@ import type { Faults } from "./faults.ts";
 import { simCgroups } from "./sim-cgroups.ts";
 import { SimFiles } from "./sim-files.ts";
 import { simMounts } from "./sim-mounts.ts";
+import { simProbeNetwork } from "./sim-probe-network.ts";
 import { type Judge, SimRuntime } from "./sim-runtime.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 import type { World } from "./world.ts";
@@ -40,6 +42,7 @@ export interface SimDoors {
   readonly files: Files;
   readonly mounts: Mounts;
   readonly cgroups: Cgroups;
+  readonly network: ProbeNetwork;
   readonly log: Log;
   /** The API server, and this node's object in it; undefined: a node without a cluster. */
   readonly cluster: { readonly api: KubeApi; readonly node: Node } | undefined;
@@ -78,6 +81,7 @@ export class SimKubelet {
       files: new SimFiles(disk, world, faults, life),
       mounts: simMounts(disk, world, faults, life),
       cgroups: simCgroups(cgroupTree, world, faults, life),
+      network: simProbeNetwork(world, life),
       log,
       cluster: cluster && { api: cluster.door(life), node: cluster.node },
       wants: (signal) => this.#wants(signal),

@@ -9,6 +9,8 @@ export interface Program {
   readonly exitCode: number;
   /** Time from SIGTERM to its end; undefined: it ignores the signal. */
   readonly obeysAfter: number | undefined;
+  /** Answers no probe any more this many ms after its start; undefined: it stays well. */
+  readonly sickAfter?: number | undefined;
 }
 
 export interface SimContainer {
@@ -107,6 +109,11 @@ export class World {
 
   setProgram(uid: string, container: string, program: Program): void {
     this.#programs.set(`${uid}/${container}`, program);
+  }
+
+  isSick(container: SimContainer): boolean {
+    const { sickAfter } = this.programOf(container);
+    return sickAfter !== undefined && this.time.now() - container.beganAt >= sickAfter;
   }
 
   /** In order of making. */

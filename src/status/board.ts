@@ -6,6 +6,7 @@ import { qosClassOf } from "../model/pod-resources.ts";
 import type { ContainerStatus, PodSnapshot } from "../model/runtime.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Files } from "../ports/files.ts";
+import type { ProbeVerdicts } from "../probes/index.ts";
 import { computePodStatus } from "./compute.ts";
 import {
   logMessage,
@@ -28,6 +29,8 @@ export interface PodReport {
   /** Nothing of the pod runs, its volumes and cgroup are gone. */
   readonly released: boolean;
   readonly doing: string | undefined;
+  /** Why the node itself ended the pod. */
+  readonly imposed?: { readonly reason: string; readonly message: string } | undefined;
 }
 
 export interface Posted {
@@ -55,6 +58,8 @@ export interface BoardDeps {
   readonly logTail: (file: Uint8Array, lines: number) => string;
   /** What the API server shows of a static pod from before this kubelet started. */
   readonly lastStatus?: ((pod: Pod) => PodStatus | undefined) | undefined;
+  /** What probes found of the pod's containers. */
+  readonly probes?: ((uid: string) => ProbeVerdicts) | undefined;
   /** Told of every status, changed or not. */
   readonly onPost?: ((posted: Posted) => void) | undefined;
 }
@@ -104,6 +109,12 @@ export class StatusBoard {
     this.#post(report, pod, messages);
     const unread = ended.filter(({ id }) => !messages.has(id));
     if (unread.length > 0) void this.#read(uid, unread, messages, () => this.#repost(uid, messages));
+  }
+
+  /** What is known of the pod beside what its worker reports has changed: its worker may be busy for long. */
+  refresh(uid: string): void {
+    const messages = this.#messages.get(uid);
+    if (messages) this.#repost(uid, messages);
   }
 
   /** A pod that can't begin yet. */
@@ -161,7 +172,7 @@ export class StatusBoard {
   }
 
   #compute(
-    { seen, waiting, sandboxReason, goal, ended, released }: PodReport,
+    { uid, seen, waiting, sandboxReason, goal, ended, released, imposed }: PodReport,
     pod: Pod,
     previous: PodStatus | undefined,
     messages: ReadonlyMap<string, string>,
@@ -180,6 +191,8 @@ export class StatusBoard {
       runtimeName: this.#deps.runtimeName(),
       now,
       released,
+      probes: this.#deps.probes?.(uid),
+      imposed: imposed && { phase: "Failed", ...imposed },
     });
   }
 

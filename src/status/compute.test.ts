@@ -312,7 +312,10 @@ test("computePodStatus() sorts regular containers by name and init containers as
 });
 
 test("computePodStatus() takes readiness verdicts where there are some", () => {
-  const status = compute({ containers: [instance("main")], ready: new Map([["main-0", false]]) });
+  const status = compute({
+    containers: [instance("main")],
+    probes: { isReady: (_, id) => id !== "main-0", hasStarted: () => true },
+  });
   assert.equal(stateOf(status).ready, false);
   assert.deepEqual(conditionOf(status, "Ready"), [
     "False",

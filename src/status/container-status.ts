@@ -8,8 +8,9 @@ import type {
   VolumeMountStatus,
 } from "../model/kubernetes.ts";
 import { ANNOTATION_RESTART_COUNT } from "../model/names.ts";
-import { allContainersOf, initContainersOf, isDeleted, isSidecar } from "../model/pod.ts";
+import { allContainersOf, ephemeralContainersOf, initContainersOf, isDeleted, isSidecar } from "../model/pod.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
+import { type ProbeVerdicts, UNWATCHED } from "../probes/index.ts";
 import { resourcesInForce } from "./container-resources.ts";
 import { anyRegularCreated, instancesOf, isToStart, type SeenContainer } from "./seen.ts";
 import { wholeMessage } from "./termination-message.ts";
@@ -29,8 +30,8 @@ export interface ContainerInput {
   readonly terminationMessages: ReadonlyMap<string, string>;
   /** `containerd`: what stands before `://` in ids. */
   readonly runtimeName: string;
-  /** Container id -> verdict of its readiness probe; absent: it has none. */
-  readonly ready?: ReadonlyMap<string, boolean> | undefined;
+  /** What probes found; absent: nobody asked. */
+  readonly probes?: Pick<ProbeVerdicts, "isReady" | "hasStarted"> | undefined;
   /** The pod never starts anything again. */
   readonly terminal: boolean;
 }
@@ -206,11 +207,15 @@ const ASSUMED_DONE: ContainerStateTerminated = {
 };
 
 function withReadiness(input: ContainerInput, container: Container, status: ContainerStatus): ContainerStatus {
-  const started = status.state?.running !== undefined;
-  const isStep = initContainersOf(input.pod).includes(container) && !isSidecar(container);
+  // Nobody waits for a container that is there to look at the others.
+  if (ephemeralContainersOf(input.pod).includes(container)) return status;
+  const { probes = UNWATCHED } = input;
   const id = status.containerID?.slice(`${input.runtimeName}://`.length) ?? "";
-  const ready = isStep ? status.state?.terminated?.exitCode === 0 : started && (input.ready?.get(id) ?? true);
-  return { ...status, started, ready };
+  const runs = status.state?.running !== undefined;
+  if (initContainersOf(input.pod).includes(container) && !isSidecar(container))
+    return { ...status, started: runs, ready: status.state?.terminated?.exitCode === 0 };
+  const started = runs && probes.hasStarted(container, id);
+  return { ...status, started, ready: started && probes.isReady(container, id) };
 }
 
 function mountStatuses(

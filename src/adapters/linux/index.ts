@@ -7,7 +7,7 @@ export { lockRootDirectory, waitForLockFile } from "./lock.ts";
 export { createLog, type LogOptions } from "./log.ts";
 export { createLogFiles } from "./log-files.ts";
 export { createMounts } from "./mounts.ts";
+export { createNodeFacts } from "./node-facts.ts";
 export { createProbeNetwork } from "./probe-network.ts";
 export { createRandom } from "./random.ts";
 export { createUsage, type UsageOptions } from "./usage.ts";
-export { createNodeFacts } from "./node-facts.ts";
