@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { request as httpRequest } from "node:http";
 import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
 import { connect, createServer } from "node:net";
@@ -243,11 +252,9 @@ test("a serving certificate that the cluster gives is served when it comes, and 
   const main = await server.main;
   const served = async (): Promise<string> => {
     const call = httpsRequest(`https://${main}/healthz`, { agent: false, rejectUnauthorized: false });
-    call.once("response", (reply) => reply.resume());
-    call.end();
-    const [socket] = await once(call, "socket");
-    await once(socket, "secureConnect");
-    return socket.getPeerCertificate().subject.CN;
+    const [reply] = await Promise.all([once(call, "response"), call.end()]);
+    reply[0].resume();
+    return reply[0].socket.getPeerCertificate().subject.CN;
   };
   await assert.rejects(served(), /handshake failure|SSL/i);
   mkdirSync(options.pair.certDirectory);
