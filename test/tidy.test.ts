@@ -237,7 +237,7 @@ const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
 
 /** `src/<room>/` -> what its row of ARCHITECTURE.md says of the floor; undefined for a row without one. */
 function mapOf(text: string): ReadonlyMap<string, string | undefined> {
-  const rows = [...text.matchAll(/^\| `(src\/[a-z/]+)\/` +\| +(\w+)/gm)];
+  const rows = [...text.matchAll(/^\| `(src\/[a-z0-9/]+)\/` +\| +(\w+)/gm)];
   return new Map(rows.map(([, path = "", floor]) => [path, path.split("/").length === 2 ? floor : undefined]));
 }
 
