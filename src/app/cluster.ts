@@ -7,13 +7,14 @@ import { millis } from "../base/units.ts";
 import type { KubeletConfig } from "../config/index.ts";
 import { References } from "../kube/index.ts";
 import { clientCertificateMetrics, type KubeletMetrics } from "../metrics/index.ts";
+import { GO_ARCH } from "../model/node-labels.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Events } from "../ports/events.ts";
 import type { Files } from "../ports/files.ts";
 import type { ApiEndpoint, CredentialSource, KubeApi } from "../ports/kube-api.ts";
 import type { Random } from "../ports/random.ts";
 import type { Images, Runtime } from "../ports/runtime.ts";
-import { declaredFeatures, GO_ARCH, Registration, registrationOptions } from "../registration/index.ts";
+import { declaredFeatures, Registration, registrationOptions } from "../registration/index.ts";
 import { type ClusterPods, openClusterPods } from "./cluster-pods.ts";
 import { type Identity, openIdentity } from "./identity.ts";
 import { type ServingCertificate, servingCertificate } from "./serving-certificate.ts";
@@ -58,7 +59,7 @@ export async function openCluster(config: KubeletConfig, deps: ClusterDeps, sign
   const { kubelet, flags, nodeName } = config;
   const { clock, log } = deps;
   const keys = createKeys();
-  const open = (endpoint: ApiEndpoint, credentials: CredentialSource) =>
+  const open = (endpoint: () => ApiEndpoint, credentials: CredentialSource) =>
     connectKubeApi({ endpoint, credentials, userAgent: userAgent(config.version), env: process.env, clock, log });
   let expiresAt: Identity["expiresAt"] = () => undefined;
   const identity = await openIdentity(

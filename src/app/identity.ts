@@ -18,6 +18,7 @@ import type { Files } from "../ports/files.ts";
 import type { Keys } from "../ports/keys.ts";
 import type { ApiEndpoint, CredentialSource, KubeApi } from "../ports/kube-api.ts";
 import type { Random } from "../ports/random.ts";
+import { followedEndpoint } from "./identity-endpoint.ts";
 import { certificateFiles, endpointOf, loadKubeconfig, pemText, whyBootstrap } from "./identity-files.ts";
 
 export interface IdentityOptions {
@@ -38,12 +39,13 @@ export interface IdentityDeps {
   readonly keys: Keys;
   readonly listener: RotationListener;
   /** A connection of its own, which is closed when a certificate was asked for. */
-  connect(endpoint: ApiEndpoint, credentials: CredentialSource): KubeApi & AsyncDisposable;
+  connect(endpoint: () => ApiEndpoint, credentials: CredentialSource): KubeApi & AsyncDisposable;
 }
 
 /** Who the node is to the API server. */
 export interface Identity {
-  readonly endpoint: ApiEndpoint;
+  /** The same object as before as long as nothing has changed. */
+  readonly endpoint: () => ApiEndpoint;
   readonly credentials: CredentialSource;
   /** Resolves when there are credentials to ask with: at once, but for a node that waits for its first certificate. */
   readonly ready: Promise<void>;
@@ -71,13 +73,13 @@ export async function openIdentity(
   deps: IdentityDeps,
   signal: AbortSignal,
 ): Promise<Identity> {
-  const { files, log } = deps;
+  const { log } = deps;
   const chosen = await choose(options, deps);
   for (const warning of chosen.kubeconfig.warnings) log.warn(warning);
-  const endpoint = await endpointOf(chosen.kubeconfig, files);
+  const endpoint = await followedEndpoint(chosen.kubeconfig, deps, signal);
   if (options.rotateCertificates || chosen.bootstraps) return certified({ ...chosen, endpoint }, options, deps);
   const { user } = chosen.kubeconfig;
-  const credentials = openCredentials(user, endpoint, deps, signal);
+  const credentials = openCredentials(user, endpoint(), deps, signal);
   // What the kubeconfig names must be there. A plugin is not run before it is needed.
   if (user.exec === undefined) await credentials.current(signal);
   return {
@@ -113,7 +115,7 @@ type Asker = Pick<Identity, "endpoint" | "credentials">;
 
 /** An identity by a certificate that is kept good. */
 async function certified(
-  { kubeconfig, bootstraps, endpoint }: Chosen & { readonly endpoint: ApiEndpoint },
+  { kubeconfig, bootstraps, endpoint }: Chosen & Pick<Identity, "endpoint">,
   options: IdentityOptions,
   deps: IdentityDeps,
 ): Promise<Identity> {
@@ -151,7 +153,7 @@ async function certified(
       },
     },
   );
-  const own: Asker = { endpoint, credentials: clientCredentials(rotation, endpoint.server) };
+  const own: Asker = { endpoint, credentials: clientCredentials(rotation, endpoint().server) };
 
   /** As whom a node without a good certificate asks: by the bootstrap kubeconfig of now, else as the kubeconfig says. */
   async function first(signal: AbortSignal): Promise<Asker> {
@@ -159,7 +161,7 @@ async function certified(
     const isThere = path !== "" && (await files.statFollow(path)) !== undefined;
     const asker = isThere ? await loadKubeconfig(path, "--bootstrap-kubeconfig", files) : kubeconfig;
     const at = await endpointOf(asker, files);
-    return { endpoint: at, credentials: openCredentials(asker.user, at, deps, signal) };
+    return { endpoint: () => at, credentials: openCredentials(asker.user, at, deps, signal) };
   }
 
   // Without rotation what lies in the directory is an old one: it would never be exchanged.

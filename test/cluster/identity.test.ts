@@ -4,6 +4,7 @@ import { X509Certificate } from "node:crypto";
 import { chmodSync, existsSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Authority } from "../../scripts/lib/cluster/certificate.ts";
 import { ControlPlane } from "../../scripts/lib/cluster/control-plane.ts";
 import { nodeSubject } from "../../scripts/lib/cluster/pki.ts";
 import { connectKubeApi, type KubeConnection } from "../../src/adapters/kube/index.ts";
@@ -11,6 +12,7 @@ import { createClock, createFiles, createRandom } from "../../src/adapters/linux
 import { createKeys } from "../../src/adapters/x509/index.ts";
 import { type Identity, type IdentityOptions, openIdentity } from "../../src/app/identity.ts";
 import { openServingCertificate } from "../../src/app/serving-certificate.ts";
+import { isFault } from "../../src/base/fault.ts";
 import { type Log, silentLog } from "../../src/base/log.ts";
 import type { Collection, CredentialSource, KubeObject } from "../../src/ports/kube-api.ts";
 import { ownNetwork } from "../support/kubelet.ts";
@@ -175,6 +177,22 @@ describe("a kubeconfig", () => {
     await put("after");
     await changed(identity, old, signal);
     assert.equal(await whoAmI(api.api, signal), "system:node:after");
+  });
+
+  test("with another CA put in its file: connections from then on trust that one", async (context) => {
+    const { ca } = plane.pki;
+    const other = (await Authority.make("other")).cert;
+    writeFileSync(scratch.path("ca.crt"), other);
+    const config = withUser({ token }).replace("plane/pki/ca.crt", "ca.crt");
+    writeFileSync(scratch.path("ca.conf"), config);
+    const { opening, signal } = start(context, "ca");
+    const identity = await opening;
+    using api = closing(connect(identity));
+    await assert.rejects(whoAmI(api.api, signal), (error) => isFault(error, "api-unavailable"));
+    const before = identity.endpoint();
+    writeFileSync(scratch.path("ca.crt"), `${other}${ca}`);
+    while (identity.endpoint() === before) await sleep(20, undefined, { signal });
+    assert.equal(await whoAmI(api.api, signal), SERVICE_ACCOUNT);
   });
 
   test("that is not there, or names what is not there, is told of", async (context) => {
