@@ -1,89 +1,125 @@
 import type { Problem } from "../base/fault.ts";
-import type { Pod } from "../model/kubernetes.ts";
-import { containersOf, usesHostNetwork } from "../model/pod.ts";
-import { type Amounts, podRequests } from "../model/pod-resources.ts";
+import type { Node, Pod, Taint } from "../model/kubernetes.ts";
+import { GO_OS, LABEL_OS } from "../model/node-labels.ts";
+import { isCritical, isStatic } from "../model/pod.ts";
+import { type Amounts, amountsOf } from "../model/pod-resources.ts";
+import { isChosen } from "./affinity.ts";
+import { missingFeatures } from "./features.ts";
+import { hasTakenPort } from "./ports.ts";
+import { type Shortage, shortagesOf } from "./shortage.ts";
 import { sysctlProblem } from "./sysctls.ts";
+import { untolerated } from "./taints.ts";
 
 export type Admission =
   | { readonly kind: "admitted" }
   | { readonly kind: "rejected"; readonly reason: string; readonly message: string };
 
+/** What this node is. Labels and taints are those it is registered with: they count until its Node object is known. */
 export interface NodeShape {
-  /** cpu in millicores, memory and ephemeral-storage in bytes, pods; what is absent is not checked. */
+  readonly name: string;
+  readonly labels: { readonly [key: string]: string };
+  readonly taints: readonly Taint[];
+  /** cpu in millicores, memory and ephemeral-storage in bytes, pods; one of these that is absent is not checked. */
   readonly allocatable: Amounts;
   readonly allowedUnsafeSysctls: readonly string[];
+  /** Features of status.declaredFeatures. */
+  readonly declaredFeatures: readonly string[];
 }
 
 /**
  * May this pod run here, beside `others`, which already do? The first reason wins, in upstream's order and words.
- * `unsupported`: fields of the pod that this kubelet can't honour.
+ * `node`: the Node object as it is now, undefined while it is not known. `unsupported`: fields of the pod that this kubelet can't honour.
  */
-export function admit(pod: Pod, others: readonly Pod[], node: NodeShape, unsupported: readonly Problem[]): Admission {
-  const sysctl = sysctlProblem(pod, node.allowedUnsafeSysctls);
-  if (sysctl) return reject("SysctlForbidden", sysctl);
-  if (pod.spec?.os?.name !== undefined && pod.spec.os.name !== "linux") {
-    return reject(
-      "PodOSNotSupported",
-      `Failed to admit pod as the pod's OS is "${pod.spec.os.name}" and the node's is "linux"`,
-    );
-  }
-  const shortage = shortageOf(pod, others, node.allocatable);
-  if (shortage) return shortage;
-  const port = takenPort(pod, others);
-  if (port) {
-    return reject(
-      "NodePorts",
-      `Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports: ${port}`,
-    );
-  }
-  if (unsupported.length > 0) {
-    const texts = unsupported.map(({ field, message }) => `${field}: ${message}`);
-    return reject("PodFeatureUnsupported", `Pod requires node features that are not available: ${texts.join("; ")}`);
-  }
-  return { kind: "admitted" };
+export function admit(
+  pod: Pod,
+  others: readonly Pod[],
+  shape: NodeShape,
+  node: Node | undefined,
+  unsupported: readonly Problem[],
+): Admission {
+  const rejection =
+    sysctls(pod, shape) ??
+    system(pod, node) ??
+    predicates(pod, others, shape, node) ??
+    features(pod, shape.declaredFeatures, unsupported);
+  return rejection ? { kind: "rejected", ...rejection } : { kind: "admitted" };
 }
 
-const reject = (reason: string, message: string): Admission => ({ kind: "rejected", reason, message });
+/** The pod is rejected for labels only. Those of the node may be newer than what was seen of them. */
+export const isForLabels = (admission: Admission): boolean =>
+  admission.kind === "rejected" && admission.reason === "NodeAffinity";
 
-function shortageOf(pod: Pod, others: readonly Pod[], allocatable: Amounts): Admission | undefined {
-  const capacity = allocatable.pods;
-  if (capacity !== undefined && others.length + 1 > capacity) {
-    return reject("OutOfpods", shortageText("pods", 1, others.length, capacity));
+type Rejection = { readonly reason: string; readonly message: string } | undefined;
+
+function sysctls(pod: Pod, { allowedUnsafeSysctls }: NodeShape): Rejection {
+  const message = sysctlProblem(pod, allowedUnsafeSysctls);
+  return message === undefined ? undefined : { reason: "SysctlForbidden", message };
+}
+
+function system({ metadata, spec }: Pod, node: Node | undefined): Rejection {
+  // Upstream looks at the pod's label, not at its nodeSelector.
+  if ((metadata?.labels?.[LABEL_OS] ?? GO_OS) !== GO_OS) {
+    return {
+      reason: "PodOSSelectorNodeLabelDoesNotMatch",
+      message: "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label",
+    };
   }
-  const wanted = podRequests(pod);
-  const taken = others.map(podRequests);
-  for (const [resource, amount] of Object.entries(wanted)) {
-    const available = allocatable[resource];
-    if (available === undefined || amount === 0) continue;
-    const used = taken.reduce((sum, requests) => sum + (requests[resource] ?? 0), 0);
-    if (used + amount > available) return reject(`OutOf${resource}`, shortageText(resource, amount, used, available));
+  if ((spec?.os?.name ?? GO_OS) !== GO_OS) {
+    return { reason: "PodOSNotSupported", message: "Failed to admit pod as the OS field doesn't match node OS" };
+  }
+  const strict = spec?.securityContext?.supplementalGroupsPolicy === "Strict";
+  if (strict && node && node.status?.features?.supplementalGroupsPolicy !== true) {
+    return {
+      reason: "SupplementalGroupsPolicyNotSupported",
+      message: "SupplementalGroupsPolicy=Strict is not supported in this node",
+    };
   }
   return undefined;
 }
 
-const shortageText = (resource: string, requested: number, used: number, capacity: number): string =>
-  `Node didn't have enough resource: ${resource}, requested: ${requested}, used: ${used}, capacity: ${capacity}`;
-
-/** The first host port that another pod holds on an overlapping address. */
-function takenPort(pod: Pod, others: readonly Pod[]): string | undefined {
-  const held = others.flatMap(hostPorts);
-  return hostPorts(pod).find((port) =>
-    held.some(
-      (other) => port.number === other.number && port.protocol === other.protocol && overlap(port.ip, other.ip),
-    ),
-  )?.text;
+function predicates(pod: Pod, others: readonly Pod[], shape: NodeShape, node: Node | undefined): Rejection {
+  const allocatable = { ...shape.allocatable, ...amountsOf(node?.status?.allocatable) };
+  const [shortage] = shortagesOf(pod, others, allocatable);
+  const obstacle = misplaced(pod, others, shape, node);
+  // A critical pod makes room for itself, so what else is in its way comes first.
+  if (shortage && !(isCritical(pod) && obstacle)) return tooLarge(shortage, isCritical(pod));
+  return obstacle;
 }
 
-const overlap = (a: string, b: string): boolean => a === b || a === "0.0.0.0" || b === "0.0.0.0";
+function tooLarge({ resource, message }: Shortage, critical: boolean): Rejection {
+  const more = critical ? ", and to evict others for a critical pod is not supported yet" : "";
+  return { reason: `OutOf${resource}`, message: `${message}${more}` };
+}
 
-function hostPorts(pod: Pod) {
-  return containersOf(pod)
-    .flatMap(({ ports = [] }) => ports)
-    .map(({ hostPort, containerPort, protocol = "TCP", hostIP }) => ({
-      number: hostPort || (usesHostNetwork(pod) ? containerPort : 0),
-      protocol,
-      ip: hostIP || "0.0.0.0",
-      text: `${protocol} ${hostPort || containerPort}`,
-    }))
-    .filter(({ number }) => number > 0);
+function misplaced(pod: Pod, others: readonly Pod[], shape: NodeShape, node: Node | undefined): Rejection {
+  const { name } = shape;
+  if (!isChosen(pod, { name, labels: node?.metadata?.labels ?? shape.labels })) {
+    return failed("NodeAffinity", "node(s) didn't match Pod's node affinity/selector");
+  }
+  if (pod.spec?.nodeName && pod.spec.nodeName !== name) {
+    return failed("NodeName", "node(s) didn't match the requested node name");
+  }
+  if (hasTakenPort(pod, others)) {
+    return failed("NodePorts", "node(s) didn't have free ports for the requested pod ports");
+  }
+  const taints = node ? (node.spec?.taints ?? []) : shape.taints;
+  if (!isStatic(pod) && untolerated(pod, taints)) {
+    return failed("TaintToleration", "node(s) had taints that the pod didn't tolerate");
+  }
+  return undefined;
+}
+
+const failed = (predicate: string, why: string): Rejection => ({
+  reason: predicate,
+  message: `Predicate ${predicate} failed: ${why}`,
+});
+
+function features(pod: Pod, declared: readonly string[], unsupported: readonly Problem[]): Rejection {
+  const missing = [
+    ...missingFeatures(pod, declared),
+    ...unsupported.map(({ field, message }) => `${field}: ${message}`),
+  ];
+  if (missing.length === 0) return undefined;
+  const message = `Pod requires node features that are not available: ${missing.join(", ")}`;
+  return { reason: "PodFeatureUnsupported", message };
 }

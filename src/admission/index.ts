@@ -1,1 +1,1 @@
-export { type Admission, admit, type NodeShape } from "./admit.ts";
+export { type Admission, admit, isForLabels, type NodeShape } from "./admit.ts";

@@ -16,6 +16,7 @@ import type { Random } from "../ports/random.ts";
 import type { Images, Runtime } from "../ports/runtime.ts";
 import { declaredFeatures, Registration, registrationOptions } from "../registration/index.ts";
 import { type ClusterPods, openClusterPods } from "./cluster-pods.ts";
+import type { NodeView } from "./core.ts";
 import { type Identity, openIdentity } from "./identity.ts";
 import { type ServingCertificate, servingCertificate } from "./serving-certificate.ts";
 
@@ -37,6 +38,8 @@ export interface NodeParts {
   readonly usePodCidr: (podCidrs: string, signal: AbortSignal) => Promise<void>;
   readonly waitsForPodCidr: boolean;
   readonly runtimeProblem: () => string | undefined;
+  /** Pods that waited for a network of their own may begin. */
+  readonly onNetworkReady: () => void;
 }
 
 /** The API server's side of this node: who it is, its way there, what it refers to and reports. */
@@ -44,6 +47,7 @@ export interface Cluster extends Disposable {
   readonly api: KubeApi;
   readonly references: References;
   readonly pods: ClusterPods;
+  readonly node: NodeView;
   /** undefined before `run`. */
   readonly registration: () => Registration | undefined;
   /** Keeps identity, Node object and lease. Rejects with `start-refused` when the kubelet is to end and start anew, with `signal.reason`, or with a bug. */
@@ -98,6 +102,10 @@ export async function openCluster(config: KubeletConfig, deps: ClusterDeps, sign
     api: limited,
     references: new References({ ...deps, api: limited }, signal),
     pods,
+    node: {
+      current: () => registration?.node,
+      renew: async (life) => registration?.renewNode(life),
+    },
     registration: () => registration,
     async run(parts, life) {
       const options = registrationOptions(config);

@@ -1,7 +1,9 @@
 import type { NodeShape } from "../admission/index.ts";
 import { type BackoffCurve, backoffCurve, jittered } from "../base/backoff.ts";
+import { messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
 import { type Millis, seconds } from "../base/units.ts";
+import { within } from "../base/within.ts";
 import { unsupportedFields } from "../containers/index.ts";
 import { ImageDesk, type ImageDeskDeps, type PullOptions } from "../images/index.ts";
 import {
@@ -13,7 +15,7 @@ import {
   type WorkerDeps,
   workPod,
 } from "../lifecycle/index.ts";
-import type { Container, Pod } from "../model/kubernetes.ts";
+import type { Container, Node, Pod } from "../model/kubernetes.ts";
 import { hasEndedPhase, isStatic, uidOf } from "../model/pod.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import { podSubject } from "../model/subject.ts";
@@ -68,6 +70,8 @@ export interface CoreDeps extends Pick<ConfigDeps, "nodeDns" | "sandboxResources
   readonly sources: AsyncIterable<SourceUpdate>;
   /** The API server's side; `sources` tells its pods too. Absent: a node without a cluster. */
   readonly cluster?: Pick<ClusterPods, "reporter" | "run"> | undefined;
+  /** This node's object: as last seen, and read anew. Absent: a node without a cluster. */
+  readonly node?: NodeView | undefined;
   readonly onProbe?: ProbesDeps["onAnswer"];
   readonly onEvent?: (event: CountedEvent) => void;
   readonly onStep?: (done: StepDone) => void;
@@ -84,6 +88,13 @@ export interface CoreDeps extends Pick<ConfigDeps, "nodeDns" | "sandboxResources
   readonly refresh?: WorkerDeps["refresh"];
 }
 
+export interface NodeView {
+  /** undefined: not known, or not there. */
+  current(): Node | undefined;
+  /** What `current` says is then at least as new as this call. @throws KubeletError */
+  renew(signal: AbortSignal): Promise<void>;
+}
+
 /** The heart of the node, wired from doors: what runs in production and in the simulator alike. */
 export interface Core {
   readonly events: EventLog;
@@ -94,12 +105,16 @@ export interface Core {
   /** For how long an answer of the runtime is overdue, in milliseconds. */
   runtimeSilence(): number;
   rejectedManifests(): readonly RejectedManifest[];
+  /** Each pod is looked at again. */
+  ringAll(): void;
   /** How much is kept in memory, by what it is: none of it may grow with what came and went. */
   sizes(): Readonly<Record<string, number>>;
   /** Runs until the signal aborts; rejects with its reason, or with a bug. */
   run(): Promise<never>;
 }
 
+/** Pods wait for it. */
+const NODE_PATIENCE = seconds(5);
 const CRASH_BASE = seconds(10);
 const CRASH_FORGET = seconds(600);
 
@@ -235,10 +250,12 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     pods.ring(uid);
     volumeUpdates.ring(uid);
   });
-  const wanted = new Wanted(settings.sources, settings.shape, (pod) => [
-    ...unsupportedFields(pod, cluster !== undefined),
-    ...unsupportedVolumes(pod),
-  ]);
+  const wanted = new Wanted(
+    settings.sources,
+    settings.shape,
+    (pod) => [...unsupportedFields(pod, cluster !== undefined), ...unsupportedVolumes(pod)],
+    () => deps.node?.current(),
+  );
 
   const leftovers = new Leftovers({ clock, log, disk: { ...deps, ...settings }, observer, pods, wanted });
   const complaints = new Complaints(events);
@@ -284,9 +301,26 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
         board.await(pod, "waits until the pod of the same name is gone");
   }
 
+  /** Whoever placed a pod by a label may have seen it before us. */
+  async function renewed(node: NodeView): Promise<void> {
+    try {
+      await within(NODE_PATIENCE, clock, {
+        work: (life) => node.renew(life),
+        late: () => {
+          throw new Error(`no answer within ${NODE_PATIENCE / 1000} s`);
+        },
+        signal,
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn("Cannot read this node's labels anew, judging pods by what is known", { err: messageOf(error) });
+    }
+  }
+
   async function readSources(): Promise<never> {
     for await (const update of deps.sources) {
       await observer.synced;
+      if (deps.node && wanted.hangsOnLabels(update)) await renewed(deps.node);
       take(update);
       leftovers.sourceSpoke();
     }
@@ -302,6 +336,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     timeline: (uid) => story.of(uid),
     runtimeSilence: () => observer.silence,
     rejectedManifests: () => wanted.rejectedManifests,
+    ringAll: () => pods.ringAll(),
     sizes: () => ({
       ...observer.sizes,
       workers: pods.size,

@@ -121,8 +121,12 @@ export async function runNode(
       downward: () => settings,
     },
   );
+  const ownAddresses = nodeAddresses(config.flags.nodeIP);
   const settings = coreSettings(config, machine, places, {
-    nodeIps: nodeAddresses(config.flags.nodeIP),
+    nodeIps: () => {
+      const registered = cluster?.registration()?.internalIps ?? [];
+      return registered.length > 0 ? registered : ownAddresses;
+    },
     runtimeName: runtime.profile.version.name,
     maskedPaths: [],
   });
@@ -144,6 +148,7 @@ export async function runNode(
       volumes,
       references,
       cluster: cluster?.pods,
+      node: cluster?.node,
       runtime: measured.runtime,
       imageService: measured.images,
       networkProblem: () => cluster?.registration()?.networkProblem,
@@ -192,7 +197,7 @@ export async function runNode(
   for (const event of startEvents(startFacts)) core.events.record(event);
   void keepCompiled(clock, signal);
   void keepSmall(signal);
-  const { events, run } = core;
+  const { events, run, ringAll, runtimeSilence } = core;
   const registered = cluster?.run(
     {
       ...measured,
@@ -200,12 +205,21 @@ export async function runNode(
       cgroupVersion: host.cgroupVersion,
       usePodCidr: runtime.usePodCidr,
       waitsForPodCidr: runtime.waitsForPodCidr,
-      runtimeProblem: () => undefined,
+      runtimeProblem: () => silenceText(runtimeSilence()),
+      onNetworkReady: ringAll,
     },
     signal,
   );
   return await Promise.race([run(), portFailed, ...(registered ? [registered] : [])]);
 }
+
+/** Upstream's threshold and words: a node whose runtime does not answer takes no more pods. */
+const SILENCE_LIMIT = seconds(180);
+
+const silenceText = (silence: number): string | undefined =>
+  silence <= SILENCE_LIMIT
+    ? undefined
+    : `PLEG is not healthy: pleg was last seen active ${Math.floor(silence / 60_000)}m${Math.floor(silence / 1000) % 60}s ago; threshold is 3m0s`;
 
 /** The same images; `tell` is called when one came or went. */
 function toldImages(images: Images, tell: () => void): Images {

@@ -1,5 +1,6 @@
 import { seconds } from "../base/units.ts";
 import { isGiven, type KubeletConfig } from "../config/index.ts";
+import { GO_ARCH, initialLabels } from "../model/node-labels.ts";
 import { type Amounts, amountsOf } from "../model/pod-resources.ts";
 import { allocatable, type CgroupDriver, type PodCgroupsOptions, type ResourceFacts } from "../resources/index.ts";
 import type { CoreSettings } from "./core.ts";
@@ -78,7 +79,7 @@ export function podCgroupOptions(config: KubeletConfig, machine: Machine, driver
 
 /** Facts of this run that no option says. */
 export interface RunFacts {
-  readonly nodeIps: readonly string[];
+  readonly nodeIps: () => readonly string[];
   readonly runtimeName: string;
   readonly maskedPaths: readonly string[];
 }
@@ -93,9 +94,14 @@ export function coreSettings(
   const amounts = allocatableOf(config, machine);
   const pods =
     kubelet.podsPerCore > 0 ? Math.min(kubelet.maxPods, kubelet.podsPerCore * machine.cpus) : kubelet.maxPods;
+  const { nodeIps, ...told } = facts;
   return {
     ...places,
-    ...facts,
+    ...told,
+    /** Of this moment: a cluster's node learns its addresses after the start. */
+    get nodeIps() {
+      return nodeIps();
+    },
     nodeName: config.nodeName,
     rootDir: flags.rootDir,
     clusterDomain: kubelet.clusterDomain,
@@ -114,6 +120,10 @@ export function coreSettings(
       registryBurst: kubelet.registryBurst,
     },
     shape: {
+      name: config.nodeName,
+      labels: initialLabels(config.nodeName, GO_ARCH[process.arch] ?? process.arch, flags.nodeLabels),
+      taints: kubelet.registerWithTaints,
+      declaredFeatures: [],
       allocatable: { cpu: amounts.cpu ?? 0, memory: amounts.memory ?? 0, pods },
       allowedUnsafeSysctls: kubelet.allowedUnsafeSysctls,
     },

@@ -22,7 +22,14 @@ const from = (
   ...more,
 });
 const IDLE = { isRunning: () => false, hasEnded: () => false };
-const NODE = { allocatable: { cpu: 2_000, pods: 10 }, allowedUnsafeSysctls: [] };
+const NODE = {
+  name: "n",
+  labels: {},
+  taints: [],
+  declaredFeatures: [],
+  allocatable: { cpu: 2_000, pods: 10 },
+  allowedUnsafeSysctls: [],
+};
 const open = (...sources: string[]) => new Wanted(sources, NODE, () => []);
 const uids = (pods: readonly Pod[]) => pods.map(uidOf);
 
@@ -88,4 +95,41 @@ test("Wanted names the sources that could not tell all their pods, and every rej
   );
   wanted.update(from("file", []), IDLE);
   assert.deepEqual([...wanted.incomplete], []);
+});
+
+test("Wanted lets a pod stay that an earlier kubelet let in, whatever has become of the node", () => {
+  const wanted = open("api");
+  const elsewhere = (uid: string): Pod => ({
+    ...podOf(uid),
+    spec: { ...podOf(uid, "64").spec, containers: [], nodeSelector: { zone: "gone" } },
+  });
+  const told = { ...elsewhere("told"), status: { startTime: "2026-01-01T00:00:00Z" } };
+  const pods = [elsewhere("new"), told, elsewhere("running")];
+  const { decided } = wanted.update(from("api", pods), { ...IDLE, isRunning: (uid) => uid === "running" });
+  assert.deepEqual(
+    decided.map(({ pod, admission }) => [uidOf(pod), admission.kind]),
+    [
+      ["told", "admitted"],
+      ["running", "admitted"],
+      ["new", "rejected"],
+    ],
+  );
+});
+
+test("Wanted wants to know the labels anew before a pod is turned away for them", () => {
+  let labels: { readonly [key: string]: string } = {};
+  const wanted = new Wanted(
+    ["api"],
+    NODE,
+    () => [],
+    () => ({ metadata: { labels } }),
+  );
+  const pod: Pod = { ...podOf("a"), spec: { containers: [], nodeSelector: { zone: "a" } } };
+  assert.equal(wanted.hangsOnLabels(from("api", [pod])), true);
+  assert.equal(wanted.hangsOnLabels(from("api", [podOf("b", "64")])), false);
+  labels = { zone: "a" };
+  assert.equal(wanted.hangsOnLabels(from("api", [pod])), false);
+  wanted.update(from("api", [pod]), IDLE);
+  labels = {};
+  assert.equal(wanted.hangsOnLabels(from("api", [pod])), false, "it is here");
 });

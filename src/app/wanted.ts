@@ -1,8 +1,13 @@
-import { type Admission, admit, type NodeShape } from "../admission/index.ts";
+import { type Admission, admit, isForLabels, type NodeShape } from "../admission/index.ts";
 import type { Problem } from "../base/fault.ts";
-import type { Pod } from "../model/kubernetes.ts";
+import type { Node, Pod } from "../model/kubernetes.ts";
 import { hasEndedPhase, isDeleted, uidOf } from "../model/pod.ts";
 import type { RejectedManifest, SourceUpdate } from "../sources/index.ts";
+
+const ADMITTED: Admission = { kind: "admitted" };
+
+/** Only a kubelet sets the time of the start. */
+const wasLetIn = (pod: Pod): boolean => pod.status?.startTime !== undefined;
 
 export interface Decision {
   readonly pod: Pod;
@@ -11,18 +16,26 @@ export interface Decision {
 
 /**
  * What the sources want, merged and admitted. A pod is judged once, when it first comes, and stays admitted or rejected as long as
- * some source names it; pods that run already are judged first, so that a restart of the kubelet rejects none of them. What has ended or is to be deleted
- * asks for nothing and is not judged.
+ * some source names it. Pods that an earlier kubelet let in come first and are not judged again, whatever has become of the node; what has
+ * ended or is to be deleted asks for nothing.
  */
 export class Wanted {
   readonly #updates = new Map<string, SourceUpdate>();
   readonly #decisions = new Map<string, Decision>();
   readonly #sources: readonly string[];
-  readonly #node: NodeShape;
+  readonly #shape: NodeShape;
+  readonly #node: () => Node | undefined;
   readonly #unsupported: (pod: Pod) => readonly Problem[];
 
-  constructor(sources: readonly string[], node: NodeShape, unsupported: (pod: Pod) => readonly Problem[]) {
+  /** `node`: this node's object as it is now; undefined while it is not known. */
+  constructor(
+    sources: readonly string[],
+    shape: NodeShape,
+    unsupported: (pod: Pod) => readonly Problem[],
+    node: () => Node | undefined = () => undefined,
+  ) {
     this.#sources = sources;
+    this.#shape = shape;
     this.#node = node;
     this.#unsupported = unsupported;
   }
@@ -57,12 +70,11 @@ export class Wanted {
     const dropped = [...this.#decisions].filter(([uid]) => !wanted.has(uid));
     for (const [uid] of dropped) this.#decisions.delete(uid);
     const decided: Decision[] = [];
-    const runningFirst = [...pods].sort(
-      (a, b) => Number(state.isRunning(uidOf(b))) - Number(state.isRunning(uidOf(a))),
-    );
-    for (const pod of runningFirst) {
+    const isHere = (pod: Pod) => this.#decisions.has(uidOf(pod)) || wasLetIn(pod) || state.isRunning(uidOf(pod));
+    const hereFirst = [...pods].sort((a, b) => Number(isHere(b)) - Number(isHere(a)));
+    for (const pod of hereFirst) {
       const known = this.#decisions.get(uidOf(pod));
-      const admission = known?.admission ?? this.#judge(pod, state.hasEnded);
+      const admission = known?.admission ?? (isHere(pod) ? ADMITTED : this.#judge(pod, state.hasEnded));
       this.#decisions.set(uidOf(pod), { pod, admission });
       if (!known) decided.push({ pod, admission });
     }
@@ -70,9 +82,16 @@ export class Wanted {
   }
 
   #judge(pod: Pod, hasEnded: (pod: Pod) => boolean): Admission {
-    if (hasEndedPhase(pod) || isDeleted(pod)) return { kind: "admitted" };
+    if (hasEndedPhase(pod) || isDeleted(pod)) return ADMITTED;
     const others = this.admitted.filter((other) => !hasEnded(other));
-    return admit(pod, others, this.#node, this.#unsupported(pod));
+    return admit(pod, others, this.#shape, this.#node(), this.#unsupported(pod));
+  }
+
+  /** Whether the update has a pod that would be turned away for the node's labels: they are worth a second look then. */
+  hangsOnLabels({ pods }: SourceUpdate): boolean {
+    return pods.some(
+      (pod) => !this.#decisions.has(uidOf(pod)) && !wasLetIn(pod) && isForLabels(this.#judge(pod, () => true)),
+    );
   }
 
   get admitted(): readonly Pod[] {

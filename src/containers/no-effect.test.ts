@@ -16,13 +16,14 @@ test("fieldsWithoutEffect() says nothing about a plain pod", () => {
 test("fieldsWithoutEffect() names each field by its path", () => {
   const probe = { tcpSocket: { port: 1 } };
   const containers = [
-    { name: "a", resources: { limits: { "ephemeral-storage": "1Mi" } } },
+    { name: "a", resources: { limits: { "ephemeral-storage": "1Mi", "nvidia.com/gpu": "1" } } },
     { name: "b", livenessProbe: probe, readinessProbe: probe, startupProbe: probe, lifecycle: { preStop: {} } },
   ];
   const initContainers = [{ name: "i", lifecycle: { postStart: {}, stopSignal: "SIGUSR1" } }];
   assert.deepEqual(fields(fieldsWithoutEffect(pod({ activeDeadlineSeconds: 1, containers, initContainers }), false)), [
     "spec.initContainers[0].lifecycle.postStart",
     "spec.initContainers[0].lifecycle.stopSignal",
+    "spec.containers[0].resources",
     "spec.containers[0].resources.limits[ephemeral-storage]",
     "spec.containers[1].lifecycle.preStop",
   ]);
@@ -40,13 +41,13 @@ test("unsupportedFields() names what must not run here", () => {
     hostUsers: false,
     runtimeClassName: "gvisor",
     os: { name: "windows" },
-    containers: [{ name: "a", resources: { limits: { "nvidia.com/gpu": "1" } } }],
+    containers: [{ name: "a", resources: { claims: [{ name: "gpu" }] } }],
   };
   assert.deepEqual(fields(unsupportedFields(pod(spec), false)), [
     "spec.hostUsers",
     "spec.os.name",
     "spec.runtimeClassName",
-    "spec.containers[0].resources",
+    "spec.containers[0].resources.claims",
   ]);
   assert.deepEqual(unsupportedFields(pod({ hostUsers: true, os: { name: "linux" } }), false), []);
 });

@@ -1,6 +1,7 @@
 import type { Problem } from "../base/fault.ts";
 import type { Container, EphemeralContainer, Pod } from "../model/kubernetes.ts";
 import { containersOf, initContainersOf } from "../model/pod.ts";
+import { isExtendedResource } from "../model/pod-resources.ts";
 
 interface Rule<T> {
   /** Below the pod or the container. */
@@ -40,10 +41,9 @@ const CONTAINER_WITHOUT_EFFECT: readonly Rule<AnyContainer>[] = [
     message: "has no effect yet: the image's stop signal is used, or SIGTERM",
   },
   {
-    field: "restartPolicyRules",
-    applies: ({ restartPolicyRules = [] }) =>
-      restartPolicyRules.some(({ action }) => action === "RestartAllContainers"),
-    message: "RestartAllContainers has no effect yet: only the container that ended is restarted",
+    field: "resources",
+    applies: ({ resources }) => Object.keys({ ...resources?.limits, ...resources?.requests }).some(isExtendedResource),
+    message: "extended resources only count yet: device plugins are not supported, the container gets no devices",
   },
   {
     field: "resources.limits[ephemeral-storage]",
@@ -87,12 +87,6 @@ const CONTAINER_UNSUPPORTED: readonly Rule<AnyContainer>[] = [
     field: "resources.claims",
     applies: ({ resources }) => hasItems(resources?.claims),
     message: "resource claims are not supported yet: the container would run without its devices",
-  },
-  {
-    field: "resources",
-    applies: ({ resources }) =>
-      Object.keys({ ...resources?.limits, ...resources?.requests }).some((name) => name.includes("/")),
-    message: "device plugins are not supported yet: this node has no extended resources",
   },
   {
     field: "volumeMounts",

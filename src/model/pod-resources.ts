@@ -67,6 +67,9 @@ export const limitsOf = (container: Pick<Container, "resources">): Amounts => am
 /** Resources that `spec.resources` may speak of. */
 export const isPodLevelResource = (resource: string): boolean =>
   resource === "cpu" || resource === "memory" || isHugePages(resource);
+/** Not one of Kubernetes' own: what device plugins and administrators advertise. */
+export const isExtendedResource = (resource: string): boolean =>
+  resource.includes("/") && !resource.includes("kubernetes.io/") && !resource.startsWith("requests.");
 export const isHugePages = (resource: string): boolean => resource.startsWith("hugepages-");
 
 /** Sum over the containers only, without pod-level amounts and overhead. */

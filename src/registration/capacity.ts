@@ -1,3 +1,4 @@
+import { isExtendedResource } from "../model/pod-resources.ts";
 import {
   addQuantities,
   bytesText,
@@ -30,10 +31,6 @@ export interface CapacityOptions {
 }
 
 export const isHugePageResource = (name: string): boolean => name.startsWith(HUGEPAGES);
-
-/** Not one of Kubernetes' own: what device plugins and administrators advertise. */
-export const isExtendedResource = (name: string): boolean =>
-  name.includes("/") && !name.includes("kubernetes.io/") && !name.startsWith("requests.");
 
 /** What the machine has, in upstream's notation. `space`: of the root directory's file system, undefined while that is not known. */
 export function machineCapacity(

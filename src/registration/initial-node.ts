@@ -1,5 +1,5 @@
 import type { Node, Taint } from "../model/kubernetes.ts";
-import { initialLabels } from "./labels.ts";
+import { initialLabels } from "../model/node-labels.ts";
 import type { RegistrationOptions } from "./options.ts";
 
 const ATTACH_DETACH = "volumes.kubernetes.io/controller-managed-attach-detach";

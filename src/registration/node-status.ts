@@ -1,10 +1,11 @@
 import type { ContainerImage, Node, NodeAddress, NodeSystemInfo, Time } from "../model/kubernetes.ts";
+import { GO_OS } from "../model/node-labels.ts";
 import { defined } from "../model/object.ts";
 import type { RuntimeStatus, RuntimeVersion } from "../model/runtime.ts";
 import type { FilesystemSpace, MachineInfo } from "../ports/node-facts.ts";
 import { allocatableOf, type CapacityOptions, machineCapacity, mergedCapacity } from "./capacity.ts";
 import { type ConditionChange, conditionsDiffer, updateConditions } from "./conditions.ts";
-import { GO_OS, withTrueLabels } from "./labels.ts";
+import { withTrueLabels } from "./labels.ts";
 import type { Pressure } from "./pressure.ts";
 import { sameMeaning } from "./semantic.ts";
 

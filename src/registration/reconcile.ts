@@ -1,5 +1,6 @@
 import type { Node } from "../model/kubernetes.ts";
-import { isExtendedResource, isHugePageResource, type Quantities } from "./capacity.ts";
+import { isExtendedResource } from "../model/pod-resources.ts";
+import { isHugePageResource, type Quantities } from "./capacity.ts";
 import { reconciledAnnotations } from "./initial-node.ts";
 import { reconciledLabels } from "./labels.ts";
 

@@ -8,6 +8,7 @@ import type { KubeApi } from "../ports/kube-api.ts";
 import type { NodeFacts } from "../ports/node-facts.ts";
 import type { Random } from "../ports/random.ts";
 import type { Images, Runtime } from "../ports/runtime.ts";
+import { NODES } from "./collections.ts";
 import { CsiNodeKeeper } from "./csi-node.ts";
 import { initialNode } from "./initial-node.ts";
 import { LeaseKeeper } from "./lease.ts";
@@ -104,6 +105,11 @@ export class Registration {
   /** Our Node as the API server has it; undefined while it is not known, or not there. */
   get node(): Node | undefined {
     return this.#own.current;
+  }
+
+  /** Reads our Node past the watch, which may be behind. @throws KubeletError, or `signal.reason` */
+  async renewNode(signal: AbortSignal): Promise<void> {
+    this.#own.took(await this.#deps.api.get<Node>(NODES, this.#options.nodeName, signal));
   }
 
   whenNode(signal: AbortSignal): Promise<Node> {
