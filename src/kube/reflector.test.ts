@@ -155,7 +155,7 @@ test("a server that is down is asked less and less, and trouble is told until it
   });
   await pass(3600_000);
   const asked = verbs().length;
-  assert.ok(asked > 60 && asked < 140, `${asked} requests in an hour`);
+  assert.ok(asked > 200 && asked < 330, `${asked} requests in an hour`);
   assert.match(troubles.at(-1)?.message ?? "", /Cannot reach the API server/);
   api.faults.down = false;
   await pass(60_000);
@@ -198,6 +198,13 @@ test("watches that end at once are not begun anew at once", async () => {
     await pass(100);
   }
   assert.ok(verbs().length < 12, `${verbs().length} requests in a minute`);
+});
+
+test("a server that forgets each version at once is not listed without pause", async () => {
+  const { api, verbs, pass } = start();
+  api.faults.judge = ({ verb }) => (verb === "watch" ? { kind: "refused", status: 410, reason: "Expired" } : undefined);
+  await pass(60_000);
+  assert.ok(verbs().length < 16, `${verbs().length} requests in a minute`);
 });
 
 test("a version that the server keeps refusing is given up", async () => {

@@ -54,6 +54,8 @@ export class Reflector<T extends KubeObject> {
   /** From where to watch; undefined: list first. */
   #version: string | undefined;
   #refusals = 0;
+  /** On the monotonic clock, ms. */
+  #listedAt = 0;
   #trouble: KubeletError | undefined;
 
   constructor(options: ReflectorOptions<T>, deps: ReflectorDeps) {
@@ -112,7 +114,8 @@ export class Reflector<T extends KubeObject> {
     else this.#refusals = 0;
     const wasWatching = this.#version !== undefined;
     if (isExpired(error) || this.#refusals >= REFUSALS_BEFORE_LIST) this.#version = undefined;
-    if (!wasWatching || !isExpired(error)) return error;
+    const isFresh = this.#deps.clock.monotonic() - this.#listedAt < SHORT_WATCH_MS;
+    if (!wasWatching || isFresh || !isExpired(error)) return error;
     this.#log.debug(4, "Watch is too old, listing again", { resource: at.resource });
     return undefined;
   }
@@ -124,6 +127,7 @@ export class Reflector<T extends KubeObject> {
     const list = await this.#deps.api.list<T>(at, { fieldSelector, resourceVersion }, signal);
     const changed = this.#held.replaceAll(list.items);
     this.#version = list.resourceVersion;
+    this.#listedAt = this.#deps.clock.monotonic();
     this.#works();
     const isFirst = !this.#hasSynced;
     this.#hasSynced = true;
@@ -168,7 +172,7 @@ export class Reflector<T extends KubeObject> {
 
   #take(event: WatchEvent<T>, changed: Set<string>): void {
     if (event.type === "BOOKMARK") {
-      this.#version = event.resourceVersion;
+      this.#version = event.resourceVersion || this.#version;
       return;
     }
     const key = this.#held.take(event);

@@ -3,11 +3,13 @@ import { type Instant, type Millis, millis, seconds } from "../base/units.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
 
-/** client-go's: with it a server that is down is asked by each client every 30 to 60 s at most. */
+/** client-go's: with it a server that is overloaded is asked by each client every 30 to 60 s at most. */
 const FIRST = millis(800);
 const LONGEST = seconds(30);
+/** A server that is not reached at all is spared nothing by longer waits: all who wait share one attempt to connect, and leases try as often. */
+const LONGEST_UNREACHED = seconds(10);
 /** After so long without a failure the server counts as well, and the next wait is short again. */
-const FORGET = seconds(120);
+const FORGET = seconds(60);
 /** A server that asks for more is not believed. */
 const LONGEST_RETRY_AFTER = seconds(300);
 
@@ -38,7 +40,8 @@ export class Pace {
     const { clock, random } = this.#deps;
     const now = clock.monotonic();
     if (this.#failedAt !== undefined && now - this.#failedAt > FORGET) this.#delay = this.#curve.first;
-    const wait = this.#delay * (1 + random.fraction());
+    const longest = isFault(failure, "api-unavailable") ? LONGEST_UNREACHED : this.#curve.longest;
+    const wait = Math.min(this.#delay, longest) * (1 + random.fraction());
     this.#delay = millis(Math.min(this.#delay * 2, this.#curve.longest));
     const asked = Math.min(retryAfterOf(failure) ?? 0, LONGEST_RETRY_AFTER) * (1 + random.fraction() / 4);
     const chosen = millis(Math.max(wait, asked));
