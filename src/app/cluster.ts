@@ -15,6 +15,7 @@ import type { ApiEndpoint, CredentialSource, KubeApi } from "../ports/kube-api.t
 import type { Random } from "../ports/random.ts";
 import type { Images, Runtime } from "../ports/runtime.ts";
 import { declaredFeatures, Registration, registrationOptions } from "../registration/index.ts";
+import { EventSink } from "../reporting/index.ts";
 import { type ClusterPods, openClusterPods } from "./cluster-pods.ts";
 import type { NodeView } from "./core.ts";
 import { type Identity, openIdentity } from "./identity.ts";
@@ -48,6 +49,8 @@ export interface Cluster extends Disposable {
   readonly references: References;
   readonly pods: ClusterPods;
   readonly node: NodeView;
+  /** Takes the events of the node's log. */
+  readonly events: EventSink;
   /** undefined before `run`. */
   readonly registration: () => Registration | undefined;
   /** Keeps identity, Node object and lease. Rejects with `start-refused` when the kubelet is to end and start anew, with `signal.reason`, or with a bug. */
@@ -92,6 +95,11 @@ export async function openCluster(config: KubeletConfig, deps: ClusterDeps, sign
   const heartbeats = open(identity.endpoint, credentials);
   const limited = api.limited(limits);
   let registration: Registration | undefined;
+  const { eventRecordQPS: qps, eventBurst: burst } = kubelet;
+  const events = new EventSink(
+    { nodeName, nodeUid: () => registration?.node?.metadata?.uid },
+    { ...deps, api: api.limited(qps > 0 ? { qps, burst } : undefined) },
+  );
   const node = Promise.withResolvers<unknown>();
   node.promise.catch(() => {});
   const pods = openClusterPods(
@@ -106,6 +114,7 @@ export async function openCluster(config: KubeletConfig, deps: ClusterDeps, sign
       current: () => registration?.node,
       renew: async (life) => registration?.renewNode(life),
     },
+    events,
     registration: () => registration,
     async run(parts, life) {
       const options = registrationOptions(config);
@@ -129,7 +138,12 @@ export async function openCluster(config: KubeletConfig, deps: ClusterDeps, sign
       });
       registration.whenNode(life).then(node.resolve, node.reject);
       serving = await servingCertificate(config, { ...deps, keys, api: limited }, () => registration?.node);
-      return Promise.race([identity.run(life), registration.run(life), ...(serving ? [serving.run(life)] : [])]);
+      return Promise.race([
+        identity.run(life),
+        registration.run(life),
+        events.run(life),
+        ...(serving ? [serving.run(life)] : []),
+      ]);
     },
     [Symbol.dispose]() {
       api.close();

@@ -171,7 +171,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
       ...deps,
       events,
       nodeIps: () => settings.nodeIps,
-      lastStatus: (pod) => (isStatic(pod) ? cluster?.reporter.lastStatus(pod) : pod.status),
+      lastStatus: (pod) => (isStatic(pod) ? cluster?.reporter.shownStatus(pod) : pod.status),
       onChange: (uid) => {
         board.refresh(uid);
         pods.ring(uid);

@@ -149,6 +149,7 @@ export async function runNode(
       references,
       cluster: cluster?.pods,
       node: cluster?.node,
+      ...(cluster ? { onEvent: (event) => cluster.events.record(event) } : {}),
       runtime: measured.runtime,
       imageService: measured.images,
       networkProblem: () => cluster?.registration()?.networkProblem,

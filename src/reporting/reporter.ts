@@ -24,6 +24,11 @@ export class Reporter {
     return shown && { conditions: shown.conditions, startTime: shown.startTime };
   }
 
+  /** All that the API server shows of the pod. What it says of a container holds for that container id only. */
+  shownStatus(pod: Pod): PodStatus | undefined {
+    return targetOf(pod, this.#deps.seen)?.status;
+  }
+
   post(post: Post): void {
     this.#writer.post(post);
   }
