@@ -28,6 +28,9 @@ test("refusals are told apart", () => {
   assert.ok(isExpired(refusal(410, "Gone")));
   assert.ok(isConflict(refusal(409, "Conflict")));
   assert.ok(!isConflict(refusal(409, "AlreadyExists")));
+  const invalid = (text: string) => new KubeletError(text, { code: "api-refused", status: 422, reason: "Invalid" });
+  assert.ok(isConflict(invalid('Pod "a" is invalid: metadata.uid: Invalid value: "u": field is immutable')));
+  assert.ok(!isConflict(invalid('Pod "a" is invalid: spec.containers: Forbidden')));
   assert.ok(isAlreadyExists(refusal(409, "AlreadyExists")));
 });
 

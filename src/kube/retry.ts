@@ -65,9 +65,15 @@ export const isExpired = (error: unknown): boolean => isFault(error, "api-refuse
 
 export const isNotFound = (error: unknown): boolean => isFault(error, "api-refused") && error.fault.status === 404;
 
-/** Somebody else wrote in between, or the UID is another's; a create's "AlreadyExists" is a 409 too and is not meant. */
-export const isConflict = (error: unknown): boolean =>
-  isFault(error, "api-refused") && error.fault.status === 409 && error.fault.reason !== "AlreadyExists";
+/**
+ * Somebody else wrote in between, or the UID is another's: a patch that names one is refused as invalid then, all else with 409.
+ * A create's "AlreadyExists" is a 409 too and is not meant.
+ */
+export function isConflict(error: unknown): boolean {
+  if (!isFault(error, "api-refused")) return false;
+  const { status, reason } = error.fault;
+  return (status === 409 && reason !== "AlreadyExists") || (status === 422 && /metadata\.uid\b/.test(error.message));
+}
 
 export const isAlreadyExists = (error: unknown): boolean =>
   isFault(error, "api-refused") && error.fault.reason === "AlreadyExists";

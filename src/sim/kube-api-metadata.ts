@@ -30,18 +30,30 @@ export function dyingMetadata(
 }
 
 /** Refuses a write that is based on another version, or meant for another object of the name. */
-export function refuseConflict(resource: string, { metadata: old }: Stored, given: ObjectMeta): void {
+export function refuseConflict(
+  resource: string,
+  { metadata: old }: Stored,
+  { given, isPatch }: { readonly given: ObjectMeta; readonly isPatch: boolean },
+): void {
   if ((given.name ?? old.name) !== old.name || (given.namespace ?? old.namespace) !== old.namespace) {
     throw refused(400, "BadRequest", "the name of the object does not match the name on the URL");
   }
-  const stale = given.resourceVersion !== undefined && given.resourceVersion !== old.resourceVersion;
-  if (stale || (given.uid !== undefined && given.uid !== old.uid)) {
-    const why = stale
-      ? "the object has been modified; please apply your changes to the latest version and try again"
-      : `Precondition failed: UID in precondition: ${given.uid}, UID in object meta: ${old.uid}`;
-    throw refused(409, "Conflict", `Operation cannot be fulfilled on ${resource} "${old.name}": ${why}`);
+  const isOther = given.uid !== undefined && given.uid !== old.uid;
+  if (given.resourceVersion !== undefined && given.resourceVersion !== old.resourceVersion) {
+    throw conflict(resource, old.name, "the object has been modified; please apply your changes to the latest version");
+  }
+  if (isOther && isPatch) {
+    const why = `metadata.uid: Invalid value: "${given.uid}": field is immutable`;
+    throw refused(422, "Invalid", `${resource} "${old.name}" is invalid: ${why}`);
+  }
+  if (isOther) {
+    const why = `Precondition failed: UID in precondition: ${given.uid}, UID in object meta: ${old.uid}`;
+    throw conflict(resource, old.name, why);
   }
 }
+
+const conflict = (resource: string, name: string, why: string) =>
+  refused(409, "Conflict", `Operation cannot be fulfilled on ${resource} "${name}": ${why}`);
 
 /** What a writer wants, without what it may not change of the metadata; a status may change less. */
 export function keptMetadata({ metadata: old }: Stored, given: ObjectMeta, isStatus: boolean): Metadata {

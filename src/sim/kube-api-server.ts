@@ -28,6 +28,12 @@ export interface Change {
   readonly last: Stored;
 }
 
+/** An object as it is to be. */
+interface Write {
+  readonly given: KubeObject;
+  readonly isPatch: boolean;
+}
+
 /** Versions that a watch may begin at, as long as nothing was compacted. */
 const HISTORY = 10_000;
 
@@ -157,13 +163,13 @@ export class SimApiServer {
   }
 
   replace<T extends KubeObject>(at: Collection, name: string, object: KubeObject, subresource = ""): T {
-    return this.#update(at, name, wired(object), subresource) as KubeObject as T;
+    return this.#update(at, name, { given: wired(object), isPatch: false }, subresource) as KubeObject as T;
   }
 
   patch<T extends KubeObject>(at: Collection, name: string, kind: PatchKind, body: unknown, subresource = ""): T {
     const old = this.get<Stored>(at, name);
     const result = patched(old, kind, JSON.parse(JSON.stringify(body))) as KubeObject;
-    return this.#update(at, name, wired(result), subresource) as KubeObject as T;
+    return this.#update(at, name, { given: wired(result), isPatch: true }, subresource) as KubeObject as T;
   }
 
   delete(at: Collection, name: string, options: DeleteOptions = {}): void {
@@ -183,13 +189,14 @@ export class SimApiServer {
     this.#removeDead(at, metadata === old.metadata ? old : this.#store(at, { ...old, metadata }));
   }
 
-  #update(at: Collection, name: string, given: KubeObject, subresource: string): Stored {
+  #update(at: Collection, name: string, write: Write, subresource: string): Stored {
+    const { given, isPatch } = write;
     const old = this.get<Stored>(at, name);
     const rules = rulesOf(at.resource);
     if (subresource !== "" && !(subresource === "status" && rules.hasStatus)) {
       throw refused(404, "NotFound", "the server could not find the requested resource");
     }
-    refuseConflict(at.resource, old, given.metadata ?? {});
+    refuseConflict(at.resource, old, { given: given.metadata ?? {}, isPatch });
     const { spec, status, ...rest } = given as Stored;
     const isStatus = subresource === "status";
     const next = dropUndefined({
