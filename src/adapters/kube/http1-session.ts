@@ -33,6 +33,10 @@ export class Http1Session implements Session {
     return this.#isOver;
   }
 
+  get isClosed(): boolean {
+    return this.#isOver && this.#open.size === 0;
+  }
+
   get isFree(): boolean {
     return !this.#isOver;
   }

@@ -85,6 +85,10 @@ export class Http2Session implements Session {
     return this.#isRetired || this.#session.closed || this.#session.destroyed;
   }
 
+  get isClosed(): boolean {
+    return this.#session.destroyed;
+  }
+
   get isFree(): boolean {
     const { maxConcurrentStreams = MOST_STREAMS } = this.#session.remoteSettings;
     return !this.isOver && this.#streams < Math.min(Math.max(maxConcurrentStreams, 1), MOST_STREAMS);
@@ -115,10 +119,16 @@ export class Http2Session implements Session {
   }
 
   async *#chunks(stream: ClientHttp2Stream): AsyncGenerator<Uint8Array, void, undefined> {
-    for await (const chunk of stream) {
-      this.#heardAt = this.#clock.monotonic();
-      yield chunk as Uint8Array;
+    try {
+      for await (const chunk of stream) {
+        this.#heardAt = this.#clock.monotonic();
+        yield chunk as Uint8Array;
+      }
+    } catch (error) {
+      // Why the connection ended tells more than that it did.
+      throw this.#error ?? error;
     }
+    if (this.#error !== undefined && stream.rstCode !== 0) throw this.#error;
   }
 
   async #head(stream: ClientHttp2Stream, signal: AbortSignal) {

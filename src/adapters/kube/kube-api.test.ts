@@ -315,6 +315,7 @@ test("a renewed certificate is used by the next request, and the watch of the ol
   await Promise.all([1, 2, 3].map(() => api.get(PODS, "a", signal)));
   assert.deepEqual(names, ["one", "two", "two", "two"]);
   assert.equal(server.sessions.size, 2);
+  assert.equal(api.stats().connections, 2);
   watches[0]?.write(`${JSON.stringify({ type: "DELETED", object: pod("a") })}\n`);
   events.push((await watch.next()).value);
   assert.deepEqual(
@@ -323,8 +324,20 @@ test("a renewed certificate is used by the next request, and the watch of the ol
   );
   watches[0]?.end();
   assert.equal((await watch.next()).done, true);
-  while (server.sessions.size > 1) await new Promise(setImmediate);
+  while (server.sessions.size > 1 || api.stats().connections > 1) await new Promise(setImmediate);
   assert.equal(api.stats().connections, 1, "the old connection ended with its last watch");
+});
+
+test("a certificate that is renewed while the connection is made leaves no connection behind", async () => {
+  const server = await serve((_, response) => json(response, pod("a")));
+  const { api, be } = connect({ server: server.url });
+  const requests = clients.map(({ cert, key }) => {
+    be({ cert, key });
+    return api.get(PODS, "a", signal);
+  });
+  await Promise.all(requests);
+  while (server.sessions.size > 1) await new Promise(setImmediate);
+  assert.equal(api.stats().connections, 1);
 });
 
 test("a token that changed goes over the same connection", async () => {

@@ -31,6 +31,8 @@ export interface Session {
   /** Takes another request. */
   readonly isFree: boolean;
   readonly isOver: boolean;
+  /** Nothing of it is open any more. */
+  readonly isClosed: boolean;
   /** Resolves with the head of the answer. An abort ends the exchange at any time, its body included. */
   send(request: ApiRequest, signal: AbortSignal): Promise<ApiResponse>;
   /** Takes no request any more and ends with its last exchange. */

@@ -29,18 +29,23 @@ export class Sessions {
 
   /** Connections that are open, for those who look at what this costs. */
   get count(): number {
-    return [...this.#sessions, ...this.#retired].filter((session) => !session.isOver).length;
+    return [...this.#sessions, ...this.#retired].filter(({ isClosed }) => !isClosed).length;
   }
 
   async take(identity: Identity, signal: AbortSignal): Promise<Session> {
     signal.throwIfAborted();
     this.#life.signal.throwIfAborted();
     if (!isSame(this.#identity, identity)) this.#change(identity);
-    this.#sessions = this.#sessions.filter((session) => !session.isOver);
+    // Ended by the peer, maybe with watches that go on.
+    this.#retired.push(...this.#sessions.filter(({ isOver, isClosed }) => isOver && !isClosed));
+    this.#sessions = this.#sessions.filter(({ isOver }) => !isOver);
     const free = this.#sessions.find(({ isFree }) => isFree);
     if (free) return free;
     this.#opening ??= this.#openOne(identity);
-    return orAbort(this.#opening, signal);
+    const session = await orAbort(this.#opening, signal);
+    const newest = this.#identity;
+    // Somebody else brought a newer one meanwhile, which is as good for all.
+    return newest === undefined || isSame(newest, identity) ? session : this.take(newest, signal);
   }
 
   /** Ends all connections: whatever goes on over them fails, and the next request connects anew. */
@@ -58,7 +63,7 @@ export class Sessions {
   #change(identity: Identity): void {
     this.#identity = identity;
     for (const session of this.#sessions) session.retire();
-    this.#retired = [...this.#retired.filter(({ isOver }) => !isOver), ...this.#sessions];
+    this.#retired = [...this.#retired.filter(({ isClosed }) => !isClosed), ...this.#sessions];
     this.#sessions = [];
     this.#opening = undefined;
   }
@@ -80,10 +85,8 @@ export class Sessions {
       const session = await this.#open(identity, signal);
       if (signal.aborted) session.destroy();
       signal.throwIfAborted();
-      if (this.#identity === identity || isSame(this.#identity, identity)) this.#sessions.push(session);
-      else {
-        this.#retired.push(session);
-      }
+      if (isSame(this.#identity, identity)) this.#sessions.push(session);
+      else session.retire();
       return session;
     } catch (error) {
       this.#notBefore = this.#clock.monotonic() + PAUSE;
