@@ -128,7 +128,7 @@ export class Http2Session implements Session {
       // Why the connection ended tells more than that it did.
       throw this.#error ?? error;
     }
-    if (this.#error !== undefined && stream.rstCode !== 0) throw this.#error;
+    if (this.#error !== undefined) throw this.#error;
   }
 
   async #head(stream: ClientHttp2Stream, signal: AbortSignal) {
@@ -172,7 +172,8 @@ export class Http2Session implements Session {
   async #watchPeer(): Promise<void> {
     const { signal } = this.#closed;
     const { readIdle } = this.#times;
-    while (!signal.aborted) {
+    // A destroyed session takes no ping, and tells of its end only when this loop lets go.
+    while (!signal.aborted && !this.#session.destroyed) {
       const quiet = this.#clock.monotonic() - this.#heardAt;
       if (quiet >= readIdle) {
         this.probe();
@@ -198,6 +199,7 @@ export class Http2Session implements Session {
       return;
     }
     this.#error ??= new SlowError(`no answer to a ping within ${this.#times.pingAnswer / 1000} s`);
+    // Without the error: a stream that nobody reads would throw it at the process.
     this.#session.destroy();
   }
 }
