@@ -39,7 +39,7 @@ import { Leftovers } from "./leftovers.ts";
 import { graceOfOrphan, nameOfOrphan } from "./orphans.ts";
 import { type StepDone, watchedSteps } from "./steps.ts";
 import { Story } from "./story.ts";
-import { Complaints, tellAdmission } from "./tell.ts";
+import { backoffEvent, Complaints, tellAdmission } from "./tell.ts";
 import { Wanted } from "./wanted.ts";
 
 export interface CoreSettings extends NodeSettings {
@@ -219,6 +219,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     ),
     probes: (intent, seen) => probes.follow(intent, seen),
     startedAt: (uid) => timeOf(board.get(uid)?.status.startTime),
+    onBackoff: (pod, container) => events.record(backoffEvent(pod, container)),
     onImposed: (pod, { reason, message }) => events.record({ type: "Normal", reason, message, about: podSubject(pod) }),
     refresh: deps.refresh ?? ((uid, life) => observer.refresh(uid, life)),
     ...(deps.plan ? { plan: deps.plan } : {}),

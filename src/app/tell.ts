@@ -2,8 +2,8 @@ import type { Admission } from "../admission/index.ts";
 import { fieldsWithoutEffect } from "../containers/index.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { uidOf } from "../model/pod.ts";
-import { podSubject } from "../model/subject.ts";
-import type { Events } from "../ports/events.ts";
+import { containerSubject, podSubject, podText } from "../model/subject.ts";
+import type { EventRecord, Events } from "../ports/events.ts";
 import type { ManifestWarning, RejectedManifest, SourceUpdate } from "../sources/index.ts";
 
 /** Tells each complaint of a source once: an update tells all of it again, whatever has changed. */
@@ -59,3 +59,11 @@ export function tellAdmission(pod: Pod, admission: Admission, hasApi: boolean, e
     events.record({ type: "Warning", reason: "FieldHasNoEffect", message: `${field} ${message}`, about });
   }
 }
+
+/** A container ended too soon after its last start: the next one waits. */
+export const backoffEvent = (pod: Pod, container: string): EventRecord => ({
+  type: "Warning",
+  reason: "BackOff",
+  message: `Back-off restarting failed container ${container} in pod ${podText(pod)}`,
+  about: containerSubject(pod, container),
+});

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { backoffCurve } from "../base/backoff.ts";
 import { instant, seconds } from "../base/units.ts";
+import type { PodSnapshot } from "../model/runtime.ts";
 import { VirtualTime } from "../sim/virtual-time.ts";
 import { Memory } from "./memory.ts";
 
@@ -67,4 +68,21 @@ test("Memory: the message of the back-off names its length, container and pod", 
   const hold = memory.hold(web, time.wall(), "p_default(u)");
   assert.equal(hold?.reason, "CrashLoopBackOff");
   assert.equal(hold?.message, "back-off 10s restarting failed container=web pod=p_default(u)");
+});
+
+test("Memory tells of each wait after an end once", () => {
+  const time = new VirtualTime();
+  const memory = new Memory(
+    time.clock(new AbortController().signal),
+    backoffCurve(seconds(10), seconds(300), seconds(600)),
+  );
+  const waiting = new Map([
+    ["a", { reason: "CrashLoopBackOff", message: "" }],
+    ["b", { reason: "ErrImagePull", message: "" }],
+  ]);
+  const ended = (id: string) =>
+    ({ containers: [{ id, name: "a", state: "exited", sandboxId: "s" }] }) as unknown as PodSnapshot;
+  assert.deepEqual(memory.newBackoffs(waiting, ended("1")), ["a"]);
+  assert.deepEqual(memory.newBackoffs(waiting, ended("1")), []);
+  assert.deepEqual(memory.newBackoffs(waiting, ended("2")), ["a"]);
 });

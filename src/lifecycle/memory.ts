@@ -4,7 +4,10 @@ import { after, type Instant, millis } from "../base/units.ts";
 import type { Container } from "../model/kubernetes.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import type { Clock } from "../ports/clock.ts";
+import { newestOf } from "./seen.ts";
 import type { Hold, Waiting } from "./step.ts";
+
+const CRASH_LOOP = "CrashLoopBackOff";
 
 /**
  * What one worker remembers of its pod beside what can be seen: all of it may be lost at any time (kill -9), the pod then only
@@ -28,6 +31,8 @@ export class Memory {
   readonly failures = new Map<string, Hold>();
   /** Of what the pod refers to, as of the failures that are remembered. */
   #revision = 0;
+  /** Container name -> id of the instance whose end is waited out, or was. */
+  readonly #heldBack = new Map<string, string>();
   readonly #crashes: BackoffTable;
   readonly #clock: Clock;
 
@@ -46,9 +51,21 @@ export class Memory {
     if (end === undefined) return undefined;
     return {
       until: after(this.#clock.monotonic(), millis(end - now)),
-      reason: "CrashLoopBackOff",
+      reason: CRASH_LOOP,
       message: `back-off ${goDuration(this.#crashes.current(keyOf(container)))} restarting failed container=${container.name} pod=${podName}`,
     };
+  }
+
+  /** Containers that have to wait since they ended, each told once. */
+  newBackoffs(waiting: ReadonlyMap<string, Waiting>, seen: PodSnapshot | undefined): readonly string[] {
+    const fresh: string[] = [];
+    for (const [name, { reason }] of waiting) {
+      const ended = newestOf(seen, name)?.id;
+      if (reason !== CRASH_LOOP || ended === undefined || this.#heldBack.get(name) === ended) continue;
+      this.#heldBack.set(name, ended);
+      fresh.push(name);
+    }
+    return fresh;
   }
 
   /** Forgets containers that are gone. */

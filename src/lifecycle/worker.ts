@@ -48,6 +48,8 @@ export interface WorkerDeps {
   readonly probes?: (intent: PodIntent, seen: PodSnapshot | undefined) => ProbeVerdicts;
   /** When the pod began, as its status says, in milliseconds since the epoch. */
   readonly startedAt?: (uid: string) => number | undefined;
+  /** Called once for each end of a container that is followed by a wait before its next start. */
+  readonly onBackoff?: (pod: Pod, container: string) => void;
   /** Called once when the node itself ends a pod. */
   readonly onImposed?: (pod: Pod, why: Waiting) => void;
   /** planPod, unless a test says otherwise. */
@@ -145,6 +147,7 @@ function look(mailbox: Mailbox, memory: Memory, deps: WorkerDeps): Plan {
     firstAttempt: ({ name }) => memory.attempts.get(name) ?? 0,
   });
   if (plan.ended) memory.ended = true;
+  for (const name of memory.newBackoffs(plan.waiting, seen)) if (intent.pod) deps.onBackoff?.(intent.pod, name);
   if (plan.imposed && !memory.imposed && intent.pod) {
     memory.imposed = plan.imposed;
     deps.onImposed?.(intent.pod, plan.imposed);
