@@ -114,12 +114,9 @@ export class TestCluster implements AsyncDisposable {
     try {
       await addOnsReady(this.api);
     } catch (error) {
-      const pods = await this.kubectl("-n", "kube-system", "describe", "pods");
-      throw new Error(
-        `${error instanceof Error ? error.message : error}
-${pods}`,
-        { cause: error },
-      );
+      const words = await this.kubectl("-n", "kube-system", "describe", "pods");
+      const logs = this.nodes.map((node) => node.log().slice(-4000));
+      throw new Error([error instanceof Error ? error.message : error, words, ...logs].join("\n"), { cause: error });
     }
   }
 
