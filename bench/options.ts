@@ -1,10 +1,21 @@
 /** The command line of `npm run bench`. */
 import { parseArgs } from "node:util";
 import { RELEASES, type Release } from "../test/support/containerd.ts";
-import { isRowName, ROW_NAMES, ROW_TITLES, type RowName } from "./result.ts";
+import {
+  CLUSTER_ROW_NAMES,
+  CLUSTER_ROW_TITLES,
+  type ClusterRowName,
+  isClusterRowName,
+  isRowName,
+  ROW_NAMES,
+  ROW_TITLES,
+  type RowName,
+} from "./result.ts";
 
 export interface Options {
+  /** Rows of a standalone node. Either these or those of a cluster's are empty. */
   readonly rows: readonly RowName[];
+  readonly clusterRows: readonly ClusterRowName[];
   /** undefined: without the Go kubelet. "build": the pinned one. Otherwise the path of a program. */
   readonly goKubelet: string | undefined;
   readonly containerd: Release;
@@ -14,6 +25,8 @@ export interface Options {
   /** Of rows that start many pods. */
   readonly rounds: number;
   readonly restSeconds: number;
+  /** Seconds before that, until what the last pod caused is over. */
+  readonly settleSeconds: number;
   /** Folder that keeps the kubelets' and the runtimes' logs. */
   readonly keepLogs: string | undefined;
   /** Folder for V8's profiles of kubelet-ts, one for each process that was not killed. */
@@ -24,20 +37,27 @@ export interface Options {
 
 export const BUILD = "build";
 
+const USUAL = { samples: "25", rounds: "3", restSeconds: "60", settleSeconds: 20 };
+const QUICK = { samples: "3", rounds: "1", restSeconds: "20", settleSeconds: 5 };
+
 export function usage(): string {
-  const rows = ROW_NAMES.map((name) => `  ${name.padEnd(8)} ${ROW_TITLES[name]}`);
+  const line = (name: string, title: string) => `  ${name.padEnd(9)} ${title}`;
   return [
-    "usage: npm run bench -- [ROW...] [OPTION...]",
+    "usage: npm run bench -- [cluster] [ROW...] [OPTION...]",
     "",
-    "Rows, all of them when none is named:",
-    ...rows,
+    "Rows of a standalone node, all of them when none is named:",
+    ...ROW_NAMES.map((name) => line(name, ROW_TITLES[name])),
+    "",
+    'Rows of a node of a real cluster, after the word "cluster":',
+    ...CLUSTER_ROW_NAMES.map((name) => line(name, CLUSTER_ROW_TITLES[name])),
     "",
     "Options:",
     "  --go-kubelet[=PATH]   also measure the Go kubelet, interleaved; built from tools/kubernetes when no path is given",
     `  --containerd=RELEASE  ${RELEASES.join(" or ")}; 1.6 (Debian's) when not given`,
-    "  --samples=N           of the rows start, pod and restart (25)",
-    "  --rounds=N            of the rows burst and recover (3)",
+    "  --samples=N           of the rows that repeat one thing (25)",
+    "  --rounds=N            of the rows burst, recover and delete (3)",
     "  --rest-seconds=N      how long the row rest looks (60)",
+    "  --quick               few samples, short spans: shows that it works, and figures that are worth little",
     "  --json=FILE           also write every sample and facts of the machine",
     "  --keep-logs=FOLDER    copy the logs of kubelets and runtimes there at the end",
     "  --readme              put the table into README.md",
@@ -55,27 +75,35 @@ export function parseOptions(argv: readonly string[]): Options {
     options: {
       "go-kubelet": { type: "string" },
       containerd: { type: "string", default: "1.6" },
-      samples: { type: "string", default: "25" },
-      rounds: { type: "string", default: "3" },
-      "rest-seconds": { type: "string", default: "60" },
+      samples: { type: "string" },
+      rounds: { type: "string" },
+      "rest-seconds": { type: "string" },
+      quick: { type: "boolean", default: false },
       json: { type: "string" },
       "keep-logs": { type: "string" },
       "cpu-prof": { type: "string" },
       readme: { type: "boolean", default: false },
     },
   });
-  const unknown = positionals.filter((name) => !isRowName(name));
+  const cluster = positionals[0] === "cluster";
+  const named = cluster ? positionals.slice(1) : positionals;
+  const unknown = named.filter((name) => !(cluster ? isClusterRowName(name) : isRowName(name)));
   if (unknown.length > 0) throw new Error(`unknown row ${unknown.map((name) => JSON.stringify(name)).join(", ")}`);
+  const chosen = <Name extends string>(all: readonly Name[]) =>
+    named.length === 0 ? all : all.filter((name) => named.includes(name));
   const release = RELEASES.find((one) => one === values.containerd);
   if (release === undefined) throw new Error(`--containerd=${values.containerd}: known are ${RELEASES.join(", ")}`);
+  const usual = values.quick ? QUICK : USUAL;
   return {
-    rows: positionals.length === 0 ? ROW_NAMES : ROW_NAMES.filter((name) => positionals.includes(name)),
+    rows: cluster ? [] : chosen(ROW_NAMES),
+    clusterRows: cluster ? chosen(CLUSTER_ROW_NAMES) : [],
     goKubelet: values["go-kubelet"],
     containerd: release,
     json: values.json,
-    samples: count("--samples", values.samples),
-    rounds: count("--rounds", values.rounds),
-    restSeconds: count("--rest-seconds", values["rest-seconds"]),
+    samples: count("--samples", values.samples ?? usual.samples),
+    rounds: count("--rounds", values.rounds ?? usual.rounds),
+    restSeconds: count("--rest-seconds", values["rest-seconds"] ?? usual.restSeconds),
+    settleSeconds: usual.settleSeconds,
     keepLogs: values["keep-logs"],
     cpuProf: values["cpu-prof"],
     readme: values.readme,

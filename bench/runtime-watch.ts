@@ -6,6 +6,7 @@
 import { containerd } from "../src/adapters/cri/generated/cri.js";
 import { subscribe } from "../src/adapters/cri/methods.ts";
 import type { CriClient } from "./cri-client.ts";
+import { Waiters } from "./waiters.ts";
 
 export interface Happened {
   readonly kind: "started" | "exited";
@@ -17,15 +18,10 @@ export interface Happened {
 
 type Timestamp = { seconds?: unknown; nanos?: number | null } | null | undefined;
 
-interface Waiter {
-  readonly wanted: (event: Happened) => boolean;
-  readonly found: (event: Happened) => void;
-}
-
 /** Sandboxes' own processes are left out: what counts is the pods' containers. */
 export class RuntimeWatch {
   readonly #sandboxes = new Set<string>();
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters = new Waiters<Happened>();
   readonly #started = new Map<string, Happened>();
 
   /** @param sandboxImage part of the name of the image that only sandboxes have */
@@ -45,40 +41,18 @@ export class RuntimeWatch {
   }
 
   /** The first event from now on that is wanted. Ask before causing it. */
-  next(what: string, wanted: (event: Happened) => boolean, timeout = 60_000): Promise<Happened> {
-    return this.some(what, 1, wanted, timeout).then(([event]) => {
-      if (!event) throw new Error(`no event for ${what}`);
-      return event;
-    });
+  next(what: string, wanted: (event: Happened) => boolean, timeout?: number): Promise<Happened> {
+    return this.#waiters.next(what, wanted, timeout);
   }
 
   /** The next `count` events that are wanted. */
-  async some(
+  some(
     what: string,
     count: number,
     wanted: (event: Happened) => boolean,
-    timeout = 120_000,
+    timeout?: number,
   ): Promise<readonly Happened[]> {
-    const found: Happened[] = [];
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiter: Waiter = {
-      wanted,
-      found: (event) => {
-        found.push(event);
-        if (found.length >= count) resolve();
-      },
-    };
-    this.#waiters.add(waiter);
-    const timer = setTimeout(() => {
-      reject(new Error(`waited ${timeout / 1000} s for ${what}: ${found.length} of ${count} seen`));
-    }, timeout);
-    try {
-      await promise;
-      return found;
-    } finally {
-      clearTimeout(timer);
-      this.#waiters.delete(waiter);
-    }
+    return this.#waiters.some(what, count, wanted, timeout);
   }
 
   #take(topic: string, data: Uint8Array, time: Timestamp, sandboxImage: string): void {
@@ -104,7 +78,7 @@ export class RuntimeWatch {
   #tell(event: Happened): void {
     if (event.kind === "started") this.#started.set(event.id, event);
     else this.#started.delete(event.id);
-    for (const waiter of this.#waiters) if (waiter.wanted(event)) waiter.found(event);
+    this.#waiters.tell(event);
   }
 }
 

@@ -1,9 +1,11 @@
 /**
- * `npm run bench [-- ROW... OPTION...]`: measures kubelet-ts beside a bare client that makes the same CRI calls, and beside the Go kubelet where asked to.
+ * `npm run bench [-- ROW... OPTION...]`: measures kubelet-ts beside a bare client that makes the same CRI calls, and beside the Go kubelet where asked to;
+ * `npm run bench -- cluster [ROW... OPTION...]` as the node of a real cluster.
  * What is measured and how: docs/bench.md. Bars that are not met are marked in the table and do not change the exit code.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { runClusterBench } from "../bench/cluster/run.ts";
 import { factsLine, machineFacts } from "../bench/machine-facts.ts";
 import { markdown, writeSection } from "../bench/markdown.ts";
 import { type Options, parseOptions, usage } from "../bench/options.ts";
@@ -32,7 +34,9 @@ async function main(argv: readonly string[]): Promise<number> {
       writeFileSync(options.json, `${JSON.stringify({ facts, options, results }, undefined, 2)}\n`);
   };
   try {
-    await runBench(
+    const cluster = options.clusterRows.length > 0;
+    const measure = cluster ? runClusterBench : runBench;
+    await measure(
       options,
       (measured) => {
         results.push(...measured);
@@ -45,7 +49,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const command = ["npm run bench", ...(shaping.length > 0 ? ["--", ...shaping] : [])].join(" ");
     if (options.readme) {
       const readme = join(root, "README.md");
-      writeSection(readme, markdown(results, facts, options.containerd, command));
+      writeSection(readme, cluster ? "bench-cluster" : "bench", markdown(results, facts, options.containerd, command));
       await run(join(root, "node_modules/.bin/biome"), ["format", "--write", readme]);
     }
   } catch (error) {

@@ -6,18 +6,16 @@ import { atMost, type Measured, ROW_TITLES, type Who } from "../result.ts";
 import { median } from "../stats.ts";
 
 export const PODS = 67;
-/** After the last pod has started: what it caused is over. */
-const SETTLE_MS = 20_000;
 /** Where the Go kubelet is not measured beside us, its figures of another run (DESIGN.md section 5): the lowest, and its memory. */
 const GO_BEFORE = { cpu: 33, memory: 96 };
 
 /** All kubelets are looked at over the same span, each with its own pods; their costs are counted by the kernel and do not mix. */
 export async function rest(contenders: Contenders): Promise<readonly Measured[]> {
-  const { restSeconds } = contenders.options;
+  const { restSeconds, settleSeconds } = contenders.options;
   const kubelets = kubeletsOf(contenders);
   for (const kubelet of kubelets) await fill(kubelet);
-  progress(`rest: ${SETTLE_MS / 1000} s until it is quiet, then ${restSeconds} s`);
-  await sleep(SETTLE_MS);
+  progress(`rest: ${settleSeconds} s until it is quiet, then ${restSeconds} s`);
+  await sleep(settleSeconds * 1000);
   const before = kubelets.map(({ pid }) => cpuTime(pid));
   const started = performance.now();
   await sleep(restSeconds * 1000);
