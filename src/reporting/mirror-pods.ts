@@ -1,5 +1,5 @@
 import { Bell } from "../base/bell.ts";
-import { KubeletError } from "../base/fault.ts";
+import { isFault, KubeletError } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
 import { type Millis, millis, seconds } from "../base/units.ts";
 import { isAlreadyExists, isConflict, isNotFound, Pace } from "../kube/index.ts";
@@ -151,11 +151,11 @@ export class MirrorPods {
       if (!(error instanceof KubeletError)) throw error;
       const isFirst = doing.pace === undefined;
       doing.pace ??= new Pace(this.#deps);
-      const span = doing.pace.next(error);
+      // Whoever follows the pods asks a server that is away often enough, and tells when it is back.
+      const span = doing.pace.next(isFault(error, "api-unavailable") ? undefined : error);
       doing.until = clock.monotonic() + span;
       const fields = { pod: podText(pod ?? mirror ?? {}), err: error.message, retryInMs: Math.round(span) };
-      if (isFirst && error.fault.code !== "api-unavailable")
-        log.warn("Cannot keep the mirror pod of a static pod", fields);
+      if (isFirst && !isFault(error, "api-unavailable")) log.warn("Cannot keep the mirror pod of a static pod", fields);
       else log.debug(2, "Cannot keep the mirror pod of a static pod", fields);
     }
   }

@@ -105,9 +105,10 @@ test("StatusWriter tries again ever later, and at once when the API server is ba
   post({ phase: "Running" });
   await run(600_000);
   assert.ok(patches() < 25, `${patches()} tries in ten minutes`);
+  const before = patches();
   for (let n = 0; n < 1_000; n++) post({ phase: "Running", message: `${n}` });
   await run(601_000);
-  assert.ok(patches() < 26, "news do not make a storm");
+  assert.ok(patches() <= before + 1, "news do not make a storm");
   faults.down = false;
   writer.recovered();
   await run(time.now() + 30);

@@ -179,7 +179,8 @@ export class StatusWriter {
     if (isNotFound(error) || isConflict(error)) entry.answer = undefined;
     const isFirst = entry.pace === undefined;
     entry.pace ??= new Pace(this.#deps);
-    const span = entry.pace.next(error);
+    // Whoever follows the pods asks a server that is away often enough, and tells when it is back.
+    const span = entry.pace.next(isFault(error, "api-unavailable") ? undefined : error);
     const fields = { pod: podText(entry.post.pod), err: error.message, retryInMs: Math.round(span) };
     // That the whole API server is away is told once, by who follows its pods.
     if (isFirst && !isFault(error, "api-unavailable") && !isNotFound(error) && !isTransient(error))

@@ -7,4 +7,10 @@ export const REGRESSIONS: readonly { readonly seed: number; readonly why: string
   { seed: 825, why: "the same, for a pod whose file vanished while the runtime was away" },
   { seed: 8699, why: "a sandbox whose call was thought lost appeared after the clean-up and stayed" },
   { seed: 40914, why: "a container that must never restart ran twice after a StartContainer that took effect late" },
+  { seed: 80, why: "two static pods of one name had no mirror pod" },
+  { seed: 692, why: "a status that somebody had changed while the watch was behind was taken for ours" },
+  { seed: 5640, why: "an old list of the API server had a running pod stopped" },
+  { seed: 3708, why: "an ended pod was told to be ready after a write whose answer was lost" },
+  { seed: 11188, why: "the same, after a watch that was behind for long" },
+  { seed: 21308, why: "what somebody wrote into the status of an ended pod was taken for ours" },
 ];
