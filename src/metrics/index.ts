@@ -13,3 +13,4 @@ export {
 } from "./kubelet-metrics.ts";
 export { measuredImages, measuredRuntime, type OperationMetrics } from "./measured-runtime.ts";
 export { type Counter, type Gauge, type Histogram, type Labels, MetricRegistry } from "./registry.ts";
+export { type RestClientRequest, restClientMetrics } from "./rest-client-metrics.ts";

@@ -22,7 +22,7 @@ export interface ApiRequestReport {
   readonly method: string;
   /** `host:port` of the server. */
   readonly host: string;
-  /** From when it was sent until its answer was read; of a watch until it began. */
+  /** From when it was to be sent until its answer began, a connection that had to be made included. */
   readonly seconds: number;
   readonly isWatch: boolean;
 }
