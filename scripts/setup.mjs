@@ -12,7 +12,7 @@ import { delimiter, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const VERBS = ["demo", "cluster", "test", "bench", "build", "check"];
+const VERBS = ["demo", "cluster", "test", "bench", "soak", "build", "check"];
 const OLDEST_NODE = 18;
 /** Parts of `npm test` that run no container, and so need neither root nor Debian packages. */
 const LIGHT_PARTS = ["check", "unit", "sim"];
@@ -88,12 +88,12 @@ async function main() {
 }
 
 function needsContainers() {
-  if (["demo", "cluster", "bench"].includes(verb)) return true;
+  if (["demo", "cluster", "bench", "soak"].includes(verb)) return true;
   return verb === "test" && (namedParts().length === 0 || namedParts().some((part) => !LIGHT_PARTS.includes(part)));
 }
 
 function needsCluster() {
-  if (verb === "cluster") return true;
+  if (verb === "cluster" || verb === "soak") return true;
   return verb === "test" && (namedParts().length === 0 || namedParts().includes("cluster"));
 }
 

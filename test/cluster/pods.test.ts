@@ -14,6 +14,9 @@ import { TestCluster } from "../support/cluster.ts";
 import { containerIds, containerOf, IMAGE, isReady, ownNetwork, STAY, shellPod } from "../support/kubelet.ts";
 
 await ownNetwork();
+/** `npm run soak` has it away for longer. */
+const AWAY_MS = Number(process.env.KUBELET_TS_API_AWAY ?? 60) * 1000;
+
 const PODS = "/api/v1/namespaces/default/pods";
 const NODES = "/api/v1/nodes";
 const { signal } = new AbortController();
@@ -254,7 +257,7 @@ describe("pods of a cluster", () => {
     await cluster.kubectl("delete", "pod", "reused");
   });
 
-  test("while the API server is away for a minute pods go on and crashes are mended; then all is told, and nothing restarts", async () => {
+  test("while the API server is away pods go on and crashes are mended; then all is told, and nothing restarts", async () => {
     const crash = "trap 'exit 0' TERM; sleep 15 & wait $!; exit 1";
     await cluster.createPod(shellPod("steady", STAY));
     await cluster.createPod(shellPod("crashing", crash));
@@ -278,7 +281,8 @@ describe("pods of a cluster", () => {
       },
       { timeout: 60_000 },
     );
-    await waitFor("a minute without the API server", async () => Date.now() - away > 60_000, { timeout: 70_000 });
+    const absence = `${AWAY_MS / 1000} s without the API server`;
+    await waitFor(absence, async () => Date.now() - away > AWAY_MS, { timeout: AWAY_MS + 10_000 });
     assert.ok((await alive()).some(({ labels }) => labels["io.kubernetes.pod.uid"] === uid));
     await cluster.plane.apiServer.start();
     await cluster.waitPhase("ending", "Succeeded");
