@@ -23,7 +23,10 @@ export function waitsOf(pod: Pod, now: Date): readonly string[] {
     ...initsOpen.map((name) => `Init container "${name}" is running and must end first.`),
     ...(initsOpen.length > 0
       ? []
-      : unready.map(({ name }) => `Container "${name}" is running and not ready yet: its probe has not succeeded.`)),
+      : unready.map(
+          ({ name, started }) =>
+            `Container "${name}" is running and not ready: its ${started ? "readiness" : "startup"} probe has not succeeded.`,
+        )),
   ];
 }
 
