@@ -26,6 +26,8 @@ const LONGEST_STORED = 0xffff;
 /** zlib's header of a stream that builds on SPDY's dictionary: method, flags, Adler-32 of the dictionary. */
 const ZLIB_HEADER = Buffer.from([0x78, 0xbb, 0xe3, 0xc6, 0xa7, 0xc2]);
 
+const SYNC_FLUSH = Buffer.from([0, 0, 0, 0xff, 0xff]);
+
 /** Reads frames until the end, or until what comes is no SPDY/3. */
 export async function* readFrames(reader: ByteReader): AsyncGenerator<Frame> {
   for (;;) {
@@ -106,7 +108,10 @@ export class StreamOpener {
   }
 }
 
-/** Deflate's uncompressed blocks: what is sent once needs no compression, and so no dictionary either. */
+/**
+ * Deflate's uncompressed blocks: what is sent once needs no compression, and so no dictionary either. An empty one ends them: it is zlib's sync flush,
+ * without which Go's reader holds back what it has.
+ */
 function stored(bytes: Buffer): readonly Buffer[] {
   const blocks: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += LONGEST_STORED) {
@@ -116,7 +121,7 @@ function stored(bytes: Buffer): readonly Buffer[] {
     header.writeUInt16LE(part.length ^ 0xffff, 3);
     blocks.push(header, part);
   }
-  return blocks;
+  return [...blocks, SYNC_FLUSH];
 }
 
 function headerBlock(headers: { readonly [name: string]: string }): Buffer {
