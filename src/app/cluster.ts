@@ -6,7 +6,7 @@ import type { Log } from "../base/log.ts";
 import { millis } from "../base/units.ts";
 import type { KubeletConfig } from "../config/index.ts";
 import { References } from "../kube/index.ts";
-import { clientCertificateMetrics, type KubeletMetrics } from "../metrics/index.ts";
+import { clientCertificateMetrics, type KubeletMetrics, restClientMetrics } from "../metrics/index.ts";
 import { GO_ARCH } from "../model/node-labels.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Events } from "../ports/events.ts";
@@ -66,8 +66,17 @@ export async function openCluster(config: KubeletConfig, deps: ClusterDeps, sign
   const { kubelet, flags, nodeName } = config;
   const { clock, log } = deps;
   const keys = createKeys();
+  const onRequest = restClientMetrics(deps.metrics.registry);
   const open = (endpoint: () => ApiEndpoint, credentials: CredentialSource) =>
-    connectKubeApi({ endpoint, credentials, userAgent: userAgent(config.version), env: process.env, clock, log });
+    connectKubeApi({
+      endpoint,
+      credentials,
+      userAgent: userAgent(config.version),
+      env: process.env,
+      clock,
+      log,
+      onRequest,
+    });
   let expiresAt: Identity["expiresAt"] = () => undefined;
   const identity = await openIdentity(
     {

@@ -13,7 +13,7 @@ type Member = { readonly [field: string]: unknown };
 
 /**
  * The strategic merge patch from one status to the other, as upstream's `CreateTwoWayMergePatch` makes it. The UID in it is a precondition: the API
- * server refuses the patch with 409 for another pod of the same name. undefined: there is nothing to change.
+ * server refuses the patch with 422 for another pod of the same name. undefined: there is nothing to change.
  */
 export function statusPatch(uid: string, from: PodStatus, to: PodStatus): object | undefined {
   const status: Record<string, unknown> = {};
