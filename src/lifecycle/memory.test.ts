@@ -62,6 +62,18 @@ test("Memory: a failed start holds its container until the next try, with its ow
   assert.equal(memory.hold(web, undefined, "p"), undefined);
 });
 
+test("Memory: when what the pod refers to changed, containers that could not be configured need not wait", () => {
+  const { memory } = open();
+  const until = instant(5_000);
+  memory.fail("web", { reason: "CreateContainerConfigError", message: 'secret "s" not found' }, until);
+  memory.fail("log", { reason: "RunContainerError", message: "no" }, until);
+  assert.equal(memory.renew(0), false);
+  assert.notEqual(memory.hold(web, undefined, "p"), undefined);
+  assert.equal(memory.renew(1), true);
+  assert.equal(memory.hold(web, undefined, "p"), undefined);
+  assert.notEqual(memory.hold({ name: "log" }, undefined, "p"), undefined);
+});
+
 test("Memory: the message of the back-off names its length, container and pod", () => {
   const { time, memory } = open();
   memory.advance(web, time.wall());

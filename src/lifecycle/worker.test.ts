@@ -20,7 +20,11 @@ interface Done {
 }
 
 /** A worker whose steps do as `execute` says, rung after each: what a failed try leaves behind is an event. */
-function working(planned: (done: readonly Done[], mailbox: Mailbox) => readonly Step[], execute: (step: Step) => void) {
+function working(
+  planned: (done: readonly Done[], mailbox: Mailbox) => readonly Step[],
+  execute: (step: Step) => void,
+  revision: () => number = () => 0,
+) {
   const time = new VirtualTime();
   const life = new AbortController();
   const mailbox = new Mailbox({ goal: "run", uid: "u", pod: POD });
@@ -34,10 +38,11 @@ function working(planned: (done: readonly Done[], mailbox: Mailbox) => readonly 
       see: () => undefined,
       isHidden: () => false,
       image: () => undefined,
+      revision,
       plan: (): Plan => ({ ...AT_REST, steps: planned(done, mailbox) }),
       execute: async (step) => {
         done.push({ kind: step.kind, at: time.now() });
-        mailbox.ring();
+        if (step.kind !== "prepare") mailbox.ring();
         execute(step);
       },
       refresh: async () => mailbox.ring(),
@@ -79,4 +84,41 @@ test("workPod() does not let a pod that is to stop wait for its next try", async
   await time.runUntil(20_002, () => {});
   assert.ok(last < 20_000);
   assert.deepEqual(done.at(-1), { kind: "stop-sandbox", at: 20_001 });
+});
+
+test("workPod() looks at once when what the pod waits for is there, however often it looked before", async () => {
+  let isThere = false;
+  let isPrepared = false;
+  const absent = new KubeletError('configmap "c" not found', { code: "waiting", reason: "" });
+  const fail = () => {
+    isPrepared = isThere;
+    if (isThere) return;
+    throw new KubeletError("MountVolume.SetUp failed", { code: "volume-not-mounted", volume: "v" }, { cause: absent });
+  };
+  const planned = (): readonly Step[] => (isPrepared ? [] : [{ kind: "prepare" }]);
+  const { time, mailbox, done } = working(planned, fail);
+  for (let try_ = 1; try_ <= 30; try_++) {
+    await time.runUntil(try_ * 10_000 + 5, () => {});
+    assert.equal(done.length, try_ + 1, "every ten seconds, no sooner and no later");
+  }
+  isThere = true;
+  mailbox.ring();
+  await time.runUntil(time.now(), () => {});
+  assert.equal(done.at(-1)?.at, 300_005);
+});
+
+test("workPod() forgets how often a step failed when something that the pod refers to changed", async () => {
+  let revision = 0;
+  const { time, mailbox, done } = working(
+    () => [RUN],
+    failSandbox,
+    () => revision,
+  );
+  await time.runUntil(40_000, () => {});
+  const last = done.length;
+  await time.runUntil((done.at(-1)?.at ?? 0) + 1, () => {});
+  revision++;
+  mailbox.ring();
+  await time.runUntil(time.now() + 6_000, () => {});
+  assert.ok(done.length >= last + 5, `${done.length - last} tries: it began anew, in quick succession`);
 });

@@ -1,5 +1,5 @@
 import type { BackoffCurve } from "../base/backoff.ts";
-import { KubeletError, messageOf } from "../base/fault.ts";
+import { isFault, KubeletError, messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
 import { after, earliest, type Millis, millis } from "../base/units.ts";
 import type { ImageState } from "../images/index.ts";
@@ -190,10 +190,16 @@ async function run(
     return "done";
   } catch (error) {
     if (isHurry(error) && !signal.aborted) return "done";
-    if (current) pace.failed(current);
+    // What is missing rings when it comes, and must not find the worker asleep; until then its rest is pace enough.
+    if (isForWant(error)) pace.forgive();
+    else if (current) pace.failed(current);
     return patienceWith(error, uid, pod, current, deps, signal);
   }
 }
+
+/** Something that the pod refers to is not there. */
+const isForWant = (error: unknown): boolean =>
+  isFault(error, "waiting") || (error instanceof KubeletError && isFault(error.cause, "waiting"));
 
 /** How long to wait after a failed step. Bugs are thrown on. */
 function patienceWith(
