@@ -4,7 +4,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { freePort } from "./free-port.ts";
 import type { Blob, Image } from "./images.ts";
-import { run, stopChild } from "./run.ts";
+import { dyingWithUs, run, stopChild } from "./run.ts";
 import { waitFor } from "./wait.ts";
 
 export interface Credentials {
@@ -47,7 +47,8 @@ export class Registry {
   async start(): Promise<void> {
     if (this.#child !== undefined) return;
     const log = openSync(join(this.#folder, "registry.log"), "a");
-    const child = spawn("docker-registry", ["serve", this.#file("config.yml")], { stdio: ["ignore", log, log] });
+    const [command, args] = dyingWithUs("docker-registry", ["serve", this.#file("config.yml")]);
+    const child = spawn(command, args, { stdio: ["ignore", log, log] });
     closeSync(log);
     this.#child = child;
     await waitFor(`the registry at ${this.address} to answer`, () => this.#answers(child), {

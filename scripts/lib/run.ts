@@ -72,6 +72,11 @@ export async function run(command: string, args: readonly string[], options: Run
   throw new Error(`${shown(command, args)} failed with ${how}\n${done.stderr || done.stdout}`.trimEnd());
 }
 
+/** Command and arguments by which a program dies with the process that starts it, also when that is killed and cannot clean up (prctl(2), PR_SET_PDEATHSIG). */
+export function dyingWithUs(file: string, args: readonly string[]): readonly [string, readonly string[]] {
+  return ["setpriv", ["--pdeathsig", "KILL", "--", file, ...args]];
+}
+
 /** Asks a child to end, kills it when it does not, and resolves when it is gone. A child that has ended is fine. */
 export async function stopChild(child: ChildProcess, grace = 10_000): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { imageArchive, pauseImage } from "../../scripts/lib/images.ts";
-import { run, stopChild, tryRun } from "../../scripts/lib/run.ts";
+import { dyingWithUs, run, stopChild, tryRun } from "../../scripts/lib/run.ts";
 import { waitFor } from "../../scripts/lib/wait.ts";
 import { ensureTool } from "../../scripts/tools.ts";
 import { configFor, type Release } from "./containerd-config.ts";
@@ -64,7 +64,8 @@ export class Containerd {
     const log = openSync(this.#file("containerd.log"), "a");
     // Its own folder comes first on PATH: there it finds the shim of its own release.
     const env = { ...process.env, PATH: `${this.#bin}:${process.env.PATH}` };
-    const child = spawn(join(this.#bin, "containerd"), ["--config", this.#file("config.toml")], {
+    const [command, args] = dyingWithUs(join(this.#bin, "containerd"), ["--config", this.#file("config.toml")]);
+    const child = spawn(command, args, {
       stdio: ["ignore", log, log],
       env,
     });

@@ -1,7 +1,7 @@
 /** One program of a cluster as a child process: started, killed, held still, started again with the same arguments; its words in a log file. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
-import { stopChild } from "../run.ts";
+import { dyingWithUs, stopChild } from "../run.ts";
 import { waitFor } from "../wait.ts";
 
 export interface ProgramOptions {
@@ -17,7 +17,7 @@ export interface ProgramOptions {
   readonly patienceMs?: number;
   /** Told when it has ended and nobody asked for that, once it had been ready. */
   readonly onEnd?: (program: Program) => void;
-  /** In a process group of its own: a terminal's ^C does not reach it. */
+  /** In a process group of its own: a terminal's ^C does not reach it. And it stays when this process is killed. */
   readonly detached?: boolean;
 }
 
@@ -67,7 +67,8 @@ export class Program implements AsyncDisposable {
     const output = openSync(log, "a");
     this.#paused = false;
     this.#ending = false;
-    this.#child = spawn(file, args, {
+    const [command, words] = detached ? [file, args] : dyingWithUs(file, args);
+    this.#child = spawn(command, words, {
       stdio: ["ignore", output, output],
       env: { ...process.env, ...env },
       detached,
