@@ -14,8 +14,14 @@ const WATCH = { method: "GET", path: "/watch", headers: {}, body: undefined, isW
 async function open(times: { readonly readIdle: number; readonly pingAnswer: number }) {
   const server = http2.createServer();
   let pings = 0;
-  server.on("session", (session) => session.on("ping", () => void pings++).on("error", () => {}));
+  const sessions: http2.ServerHttp2Session[] = [];
+  server.on("session", (session) => {
+    sessions.push(session);
+    session.on("ping", () => void pings++).on("error", () => {});
+  });
+  const streams: http2.ServerHttp2Stream[] = [];
   server.on("request", (_, response) => {
+    streams.push(response.stream);
     response.stream.on("error", () => {});
     response.writeHead(200);
     response.write("begin\n");
@@ -41,6 +47,13 @@ async function open(times: { readonly readIdle: number; readonly pingAnswer: num
   return {
     session,
     pings: () => pings,
+    goaway: () => {
+      for (const session of sessions) session.goaway();
+    },
+    /** Ends the answers to all requests. */
+    end: () => {
+      for (const stream of streams) stream.end();
+    },
     stop: () => {
       for (const socket of sockets) socket.unpipe();
     },
@@ -78,4 +91,31 @@ test("probe() asks at once, however long silence is allowed", async () => {
   peer.stop();
   peer.session.probe();
   await assert.rejects(chunks, /no answer to a ping/);
+});
+
+test("a retired session's watch goes on, and its peer is asked as before", async () => {
+  await using peer = await open({ readIdle: 20, pingAnswer: 50 });
+  const response = await peer.session.send(WATCH, signal);
+  const chunks = Array.fromAsync(response.body);
+  peer.session.retire();
+  assert.equal(peer.session.isOver, true);
+  // Longer than an unanswered one would live.
+  while (peer.pings() < 10) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(peer.session.isClosed, false);
+  peer.end();
+  await chunks;
+  assert.equal(response.isWhole(), true);
+  while (!peer.session.isClosed) await new Promise((resolve) => setTimeout(resolve, 5));
+});
+
+test("a watch goes on over a session that the peer will end, which takes no ping", async () => {
+  await using peer = await open({ readIdle: 20, pingAnswer: 50 });
+  const response = await peer.session.send(WATCH, signal);
+  const chunks = Array.fromAsync(response.body);
+  peer.goaway();
+  while (!peer.session.isOver) await new Promise((resolve) => setTimeout(resolve, 5));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  peer.end();
+  await chunks;
+  assert.equal(response.isWhole(), true);
 });

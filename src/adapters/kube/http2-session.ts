@@ -107,6 +107,7 @@ export class Http2Session implements Session {
     stream.once("close", () => {
       this.#streams--;
       signal.removeEventListener("abort", onAbort);
+      this.#closeIfDone();
     });
     if (body !== undefined) stream.end(body);
     const head = await this.#head(stream, signal);
@@ -153,9 +154,13 @@ export class Http2Session implements Session {
   }
 
   retire(): void {
-    if (this.#isRetired) return;
     this.#isRetired = true;
-    if (!this.#session.destroyed) this.#session.close();
+    this.#closeIfDone();
+  }
+
+  /** Not before the last stream's end: Node sends no ping over a session that is closing, and its watches may go on for minutes. */
+  #closeIfDone(): void {
+    if (this.#isRetired && this.#streams === 0 && !this.#session.destroyed) this.#session.close();
   }
 
   probe(): void {
@@ -189,7 +194,8 @@ export class Http2Session implements Session {
     const limit = AbortSignal.any([answered.signal, this.#closed.signal]);
     try {
       this.#session.ping((error) => {
-        if (error) return;
+        // Cancelled: after the peer's GOAWAY Node asks no more. Then the socket's keep-alive finds a peer that is gone.
+        if (error && !this.#session.closed) return;
         this.#heardAt = this.#clock.monotonic();
         answered.abort();
       });
