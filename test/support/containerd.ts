@@ -61,6 +61,7 @@ export class Containerd {
   /** Starts again after kill() or stop(): containers that kept running are adopted. */
   async start(): Promise<void> {
     if (this.#child !== undefined) return;
+    const before = this.log().length;
     const log = openSync(this.#file("containerd.log"), "a");
     // Its own folder comes first on PATH: there it finds the shim of its own release.
     const env = { ...process.env, PATH: `${this.#bin}:${process.env.PATH}` };
@@ -75,6 +76,14 @@ export class Containerd {
       timeout: 30_000,
       explain: () => `end of ${this.#file("containerd.log")}:\n${this.log().slice(-3000)}`,
     });
+    // It goes on without a plugin that fails, say because the machine has no inotify instance left (fs.inotify.max_user_instances).
+    const failed = this.log()
+      .slice(before)
+      .split("\n")
+      .find((line) => /failed to load plugin/.test(line) && /\bcri\b/.test(line));
+    if (failed === undefined) return;
+    await this.stop();
+    throw new Error(`containerd ${this.release} came up without its CRI: ${failed}`);
   }
 
   /** Ends the daemon; containers and their shims keep running, as in an upgrade. */
