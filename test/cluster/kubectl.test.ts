@@ -240,7 +240,7 @@ describe("kubectl", () => {
       const get = async (): Promise<string> => {
         const socket = connect(port, "127.0.0.1");
         socket.setTimeout(20_000, () => socket.destroy(new Error("no answer")));
-      socket.write("GET /page HTTP/1.0\r\n\r\n");
+        socket.write("GET /page HTTP/1.0\r\n\r\n");
         return text(socket);
       };
       await waitFor("the page", async () => /hello/.test(await get()), PATIENCE);
