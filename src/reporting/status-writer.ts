@@ -1,7 +1,6 @@
-import { isDeepStrictEqual } from "node:util";
 import { isFault, KubeletError } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
-import { type Millis, millis } from "../base/units.ts";
+import type { Millis } from "../base/units.ts";
 import { isConflict, isNotFound, isTransient, Pace } from "../kube/index.ts";
 import type { Pod, PodStatus } from "../model/kubernetes.ts";
 import { hasEndedPhase, isMirror, isStatic, nameOf, namespaceOf, uidOf } from "../model/pod.ts";
@@ -12,6 +11,7 @@ import type { Random } from "../ports/random.ts";
 import { mergeStatus, sameStatus } from "./merge-status.ts";
 import { statusPatch } from "./status-patch.ts";
 import { answeredPod, podsOf, type SeenPods, targetOf } from "./target.ts";
+import { isNewer, paced, type Written } from "./written.ts";
 
 export interface WriterDeps {
   readonly api: Pick<KubeApi, "get" | "patch" | "delete">;
@@ -31,18 +31,6 @@ export interface Post {
   readonly quiet: boolean;
   /** Nothing of the node is held by it any more: if it is to be deleted, it may go. */
   readonly released: boolean;
-}
-
-/** The last write: what was wanted, and what the API server made of it. */
-interface Written {
-  /** Of the object in the API. */
-  readonly uid: string;
-  readonly wanted: PodStatus;
-  readonly body: object;
-  readonly result: PodStatus;
-  readonly at: number;
-  /** The same had been written before. */
-  readonly again: boolean;
 }
 
 interface Entry {
@@ -65,8 +53,6 @@ interface Entry {
 
 /** How long our own write's answer is believed rather than an older object of the watch. After that the watch is broken, or the versions of the API server went back: it is asked. */
 const TRUST_ANSWER_MS = 30_000;
-/** Whoever changes what we wrote is corrected that often at most: two writers must not chase each other. Upstream looks every ten seconds. */
-const RECONCILE_MS = 10_000;
 const RESTED = new Error("Look again");
 
 /**
@@ -210,9 +196,9 @@ export class StatusWriter {
       return this.#deleteIfDone(entry, post, base);
     }
     entry.since ??= now;
-    const paced = this.#paced(entry, base, wanted, now);
-    if (paced === "settled") return this.#deleteIfDone(entry, post, base);
-    return paced ?? this.#write(entry, post, base, wanted);
+    const due = paced(entry.written, base, wanted, now);
+    if (due === "settled") return this.#deleteIfDone(entry, post, base);
+    return due ?? this.#write(entry, post, base, wanted);
   }
 
   async #ask(entry: Entry): Promise<void> {
@@ -237,19 +223,6 @@ export class StatusWriter {
     if (!answer || this.#deps.clock.monotonic() - answer.at < TRUST_ANSWER_MS) return false;
     const seen = targetOf(post.pod, this.#deps.seen);
     return seen !== undefined && isNewer(answer.pod, seen);
-  }
-
-  /** What was written already and is not there: the API server would not take it as it was, or somebody changed it since. */
-  #paced({ written }: Entry, base: Pod, wanted: PodStatus, now: number): Millis | "settled" | undefined {
-    const { metadata: { uid = "" } = {}, status = {} } = base;
-    if (!written || written.uid !== uid || !sameStatus(written.wanted, wanted)) return undefined;
-    if (sameStatus(written.result, status)) {
-      if (isDeepStrictEqual(statusPatch(uid, status, wanted), written.body)) return "settled";
-      // The last write was made for a state that was not so any more.
-      if (!written.again) return undefined;
-    }
-    const due = written.at + RECONCILE_MS;
-    return due > now ? millis(due - now) : undefined;
   }
 
   async #write(entry: Entry, post: Post, base: Pod, wanted: PodStatus): Promise<Millis | undefined> {
@@ -308,10 +281,3 @@ const newEntry = (post: Post): Entry => ({
   pace: undefined,
   rest: undefined,
 });
-
-/** Versions of one resource are numbers that grow (KEP-5504). What is no number tells nothing. */
-function isNewer(a: Pod, b: Pod): boolean {
-  const [first = "", second = ""] = [a.metadata?.resourceVersion, b.metadata?.resourceVersion];
-  if (!/^\d{1,38}$/.test(first) || !/^\d{1,38}$/.test(second)) return false;
-  return BigInt(first) > BigInt(second);
-}

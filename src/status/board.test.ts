@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Pod } from "../model/kubernetes.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import type { Clock } from "../ports/clock.ts";
-import { type PodReport, StatusBoard } from "./board.ts";
+import { type BoardDeps, type PodReport, type Posted, StatusBoard } from "./board.ts";
 
 const POD: Pod = {
   metadata: { name: "p", namespace: "default", uid: "u" },
@@ -73,4 +73,91 @@ test("report() shows last words with the newest report, though they were read fo
   const posted = board.get("u");
   assert.equal(posted?.doing, "second");
   assert.equal(posted.status.containerStatuses?.[0]?.state?.terminated?.message, "it broke");
+});
+
+function boardOf(more: Partial<BoardDeps> = {}) {
+  const clock: Clock = { monotonic: () => assert.fail(), wall: () => new Date(5000), sleep: () => assert.fail() };
+  const shown: Posted[] = [];
+  const board = new StatusBoard({
+    clock,
+    files: { readTail: async () => undefined },
+    rootDir: "/root",
+    podLogsDir: "/logs",
+    nodeIps: () => [],
+    runtimeName: () => "containerd",
+    logTail: () => "",
+    onPost: (posted) => shown.push(posted),
+    ...more,
+  });
+  return { board, shown };
+}
+const seenAs = (...states: (typeof CONTAINER)["state"][]): PodSnapshot => ({
+  uid: "u",
+  name: "p",
+  namespace: "default",
+  sandboxes: [],
+  containers: states.map((state, place) => ({ ...CONTAINER, id: `${place}`, state })),
+});
+
+test("report() tells with each status whether something of the pod can still run", () => {
+  const { board, shown } = boardOf();
+  board.report({ ...report("x"), seen: seenAs("running", "exited") });
+  board.report({ ...report("x"), seen: seenAs("unknown") });
+  board.report({ ...report("x"), seen: seenAs("exited") });
+  board.report({ ...report("x"), seen: undefined, released: true });
+  assert.deepEqual(
+    shown.map(({ quiet, released }) => [quiet, released]),
+    [
+      [false, false],
+      [false, false],
+      [true, false],
+      [true, true],
+    ],
+  );
+});
+
+test("report() gives a pod its last form when it is released: what nobody saw end has failed", () => {
+  const { board } = boardOf();
+  board.report({ ...report("x"), seen: undefined, goal: "stop", ended: true });
+  assert.equal(board.get("u")?.status.phase, "Pending");
+  board.report({ ...report("x"), seen: undefined, goal: "stop", ended: true, released: true });
+  const { phase, containerStatuses } = board.get("u")?.status ?? {};
+  assert.equal(phase, "Failed");
+  assert.equal(containerStatuses?.[0]?.state?.terminated?.reason, "ContainerStatusUnknown");
+});
+
+test("report() goes on from what the API server shows, and leaves an end alone of which nothing is left here", () => {
+  const { board } = boardOf();
+  const status = {
+    phase: "Running",
+    startTime: "2020-01-01T00:00:00Z",
+    containerStatuses: [
+      {
+        name: "c",
+        image: "i",
+        imageID: "i",
+        ready: true,
+        restartCount: 4,
+        state: { running: { startedAt: "2020-01-01T00:00:01Z" } },
+      },
+    ],
+  };
+  board.report({ ...report("x"), pod: { ...POD, status }, seen: undefined });
+  assert.equal(board.get("u")?.status.startTime, status.startTime);
+  assert.equal(board.get("u")?.status.containerStatuses?.[0]?.restartCount, 5);
+  const ended = { ...status, phase: "Succeeded", message: "done" };
+  const other = { ...POD, metadata: { ...POD.metadata, uid: "v" }, status: ended };
+  board.report({ ...report("x"), uid: "v", pod: other, seen: undefined, ended: true, released: true });
+  assert.equal(board.get("v")?.status, ended);
+});
+
+test("report() takes of a static pod only what its mirror pod can tell", () => {
+  const annotations = { "kubernetes.io/config.source": "file" };
+  const { board } = boardOf({ lastStatus: () => ({ startTime: "2020-01-01T00:00:00Z" }) });
+  const pod: Pod = { ...POD, metadata: { ...POD.metadata, annotations }, status: { phase: "Pending" } };
+  board.report({ ...report("x"), pod, seen: undefined });
+  assert.deepEqual(
+    [board.get("u")?.status.startTime, board.get("u")?.status.phase],
+    ["2020-01-01T00:00:00Z", "Pending"],
+  );
 });
