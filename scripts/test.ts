@@ -26,7 +26,7 @@ type Part = keyof typeof PARTS;
 /** What is built before the parts that use it run: a test that waits for a compiler would fail by its time limit. */
 const TOOLS: Readonly<Partial<Record<Part, readonly ToolName[]>>> = {
   node: ["containerd"],
-  cluster: ["containerd", "etcd", "control-plane", "kubelet", "kube-proxy", "coredns"],
+  cluster: ["containerd", "etcd", "control-plane", "kubelet", "kube-proxy", "coredns", "metrics-server"],
 };
 
 interface Request {
