@@ -7,7 +7,7 @@ import type { RuntimeEvent } from "../../model/runtime.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { type FeedItem, followEvents } from "./event-feed.ts";
 import type { EventSource } from "./event-sources.ts";
-import { settled } from "./settle.ts";
+import { settled, type TaskDeleted } from "./settle.ts";
 
 /** Sleeps take no real time; each is written down. */
 class JumpClock implements Clock {
@@ -137,6 +137,24 @@ describe("settled()", () => {
     await events.return();
     stop.abort();
     assert.ok(clock.monotonic() >= 3000);
+  });
+  it("looks again soon once the task is deleted", async () => {
+    const clock = new JumpClock();
+    let looks = 0;
+    async function* source(): AsyncGenerator<RuntimeEvent | TaskDeleted> {
+      yield STOPPED;
+      while (looks < 2) await new Promise((resolve) => setImmediate(resolve));
+      yield { kind: "task deleted", id: "c1" };
+      await new Promise(() => {});
+    }
+    const events = settled(source(), async () => ++looks >= 5, clock, signal);
+    assert.deepEqual((await events.next()).value, STOPPED);
+    assert.equal(looks, 5);
+    const last = clock.slept.slice(-2);
+    assert.ok(
+      last.every((span) => span < 5),
+      `pauses: ${clock.slept}`,
+    );
   });
   it("ends with its source's error", async () => {
     const events = settled(

@@ -20,6 +20,16 @@ describe("fromEnvelope()", () => {
     ],
     ["an exit", envelope("/tasks/exit", exit("c1")), { kind: "stopped", id: "c1" }],
     [
+      "a task's deletion",
+      envelope("/tasks/delete", containerd.TaskDelete.encode({ containerId: "c1" }).finish()),
+      { kind: "task deleted", id: "c1" },
+    ],
+    [
+      "the deletion of an exec probe: nothing",
+      envelope("/tasks/delete", containerd.TaskDelete.encode({ containerId: "c1", id: "probe-1" }).finish()),
+      undefined,
+    ],
+    [
       "an OOM kill",
       envelope("/tasks/oom", containerd.TaskOOM.encode({ containerId: "c1" }).finish()),
       { kind: "oom", id: "c1" },

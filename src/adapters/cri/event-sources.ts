@@ -4,7 +4,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Runtime } from "../../ports/runtime.ts";
 import { containerd, type runtime } from "./generated/cri.js";
 import * as methods from "./methods.ts";
-import { settled } from "./settle.ts";
+import { settled, type TaskDeleted } from "./settle.ts";
 import type { Transport } from "./transport.ts";
 
 /** A stream of hints that ends or throws when its connection does. */
@@ -39,9 +39,10 @@ export function fromCriEvent(message: runtime.v1.ContainerEventResponse.$Propert
 }
 
 /** Only what can change a pod; everything else (images, snapshots, exec processes' starts) would just be thrown away here. */
-const FILTERS = ["/tasks/start", "/tasks/exit", "/tasks/oom", "/containers/create", "/containers/delete"].map(
-  (topic) => `namespace==k8s.io,topic=="${topic}"`,
-);
+const FILTERS = [
+  ...["/tasks/start", "/tasks/exit", "/tasks/delete", "/tasks/oom"],
+  ...["/containers/create", "/containers/delete"],
+].map((topic) => `namespace==k8s.io,topic=="${topic}"`);
 
 /** containerd's own event service on the same socket: any containerd. */
 export const containerdEvents = (transport: Transport, runtime: Runtime, clock: Clock): EventSource => ({
@@ -52,7 +53,7 @@ export const containerdEvents = (transport: Transport, runtime: Runtime, clock: 
 async function* readEnvelopes(
   transport: Transport,
   signal: AbortSignal,
-): AsyncGenerator<RuntimeEvent, void, undefined> {
+): AsyncGenerator<RuntimeEvent | TaskDeleted, void, undefined> {
   const call = { action: "read events of containerd", signal };
   for await (const message of transport.stream(methods.subscribe, { filters: FILTERS }, call)) {
     const event = fromEnvelope(message);
@@ -76,7 +77,7 @@ async function hasStopped(runtime: Runtime, id: string, signal: AbortSignal): Pr
 /**
  * undefined for what does not concern CRI, such as the end of an exec process (each exec probe makes one).
  */
-export function fromEnvelope(envelope: containerd.Envelope.$Properties): RuntimeEvent | undefined {
+export function fromEnvelope(envelope: containerd.Envelope.$Properties): RuntimeEvent | TaskDeleted | undefined {
   const data = envelope.event?.value;
   if (!data || envelope.namespace !== "k8s.io") return undefined;
   switch (envelope.topic) {
@@ -85,6 +86,13 @@ export function fromEnvelope(envelope: containerd.Envelope.$Properties): Runtime
     case "/tasks/exit": {
       const { id, containerId } = containerd.TaskExit.decode(data);
       return id === containerId ? event("stopped", containerId) : undefined;
+    }
+    case "/tasks/delete": {
+      // Only newer releases name the process; 1.6 tells of the container's own and of no other.
+      const { id, containerId } = containerd.TaskDelete.decode(data);
+      return containerId !== "" && (id === "" || id === containerId)
+        ? { kind: "task deleted", id: containerId }
+        : undefined;
     }
     case "/tasks/oom":
       return event("oom", containerd.TaskOOM.decode(data).containerId);

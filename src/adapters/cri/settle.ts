@@ -6,25 +6,34 @@ import type { Clock } from "../../ports/clock.ts";
 /** First look after an exit, and how much longer each further one waits: containerd 1.6 needs 30 to 180 ms on two busy cores. */
 const FIRST = 15;
 const GROWTH = 1.4;
+/** The same once the task is deleted: what is left to the runtime then is to write its new state down. */
+const FIRST_AFTER_DELETION = 2;
 /** Told all the same after this long: the reader then sees what there is, and its sweep the rest. */
 const PATIENCE = 3000;
+
+/** The runtime has deleted the task of a container that stopped before: it is about to agree. Goes no further than `settled`. */
+export interface TaskDeleted {
+  readonly kind: "task deleted";
+  readonly id: string;
+}
 
 /**
  * Holds each "stopped" back until the runtime's own answers agree with it.
  *
  * containerd tells everyone of an exit at once, its CRI part too, which then deletes the task and only after that changes its state:
- * measured on 1.6, a status read at the event always still said "running", and so did one at the later `/tasks/delete` event.
+ * measured on 1.6, a status read at the event always still said "running", and so did one at the later `/tasks/delete` event,
+ * but not for long after that one.
  *
  * What was not taken yet merges by kind and id, which bounds the memory. Ends or throws as `events` does.
  */
 export async function* settled(
-  events: AsyncIterable<RuntimeEvent>,
+  events: AsyncIterable<RuntimeEvent | TaskDeleted>,
   agrees: (id: string) => Promise<boolean>,
   clock: Clock,
   signal: AbortSignal,
 ): AsyncGenerator<RuntimeEvent, void, undefined> {
   const ready = new Map<string, RuntimeEvent>();
-  const waiting = new Set<string>();
+  const waiting = new Map<string, AbortController>();
   const bell = new Bell();
   const over = new AbortController();
   const inside = AbortSignal.any([signal, over.signal]);
@@ -36,12 +45,24 @@ export async function* settled(
   };
   const hold = async (event: RuntimeEvent) => {
     if (waiting.has(event.id)) return;
-    waiting.add(event.id);
+    const deleted = new AbortController();
+    waiting.set(event.id, deleted);
     const end = clock.monotonic() + PATIENCE;
     try {
-      for (let pause = FIRST; clock.monotonic() < end; pause *= GROWTH) {
-        await clock.sleep(millis(pause), inside);
+      const early = AbortSignal.any([inside, deleted.signal]);
+      let pause = FIRST;
+      while (clock.monotonic() < end) {
+        const soon = deleted.signal.aborted;
+        try {
+          await clock.sleep(millis(pause), soon ? inside : early);
+        } catch {
+          inside.throwIfAborted();
+          pause = FIRST_AFTER_DELETION;
+          continue;
+        }
         if (await agrees(event.id)) break;
+        // Deleted while it was asked: the answer may be older than that.
+        pause = deleted.signal.aborted && !soon ? FIRST_AFTER_DELETION : pause * GROWTH;
       }
     } finally {
       waiting.delete(event.id);
@@ -52,7 +73,8 @@ export async function* settled(
     try {
       for await (const event of events) {
         // Aborted or not, a hold never fails: `agrees` does not throw.
-        if (event.kind === "stopped") hold(event).catch(() => {});
+        if (event.kind === "task deleted") waiting.get(event.id)?.abort();
+        else if (event.kind === "stopped") hold(event).catch(() => {});
         else put(event);
       }
     } finally {
