@@ -24,3 +24,10 @@ test("mountsBelow() puts deeper ones first, then what lies on top", () => {
   );
   assert.equal(mountsBelow(parseMountinfo(TEXT), "/").length, 5);
 });
+
+test("parseMountinfo() for one path leaves out none of the mounts there and below", () => {
+  for (const path of ["/", "/k", "/k/a b", "/kk", "/none"]) {
+    assert.deepEqual(mountsBelow(parseMountinfo(TEXT, path), path), mountsBelow(parseMountinfo(TEXT), path), path);
+  }
+  assert.equal(parseMountinfo(TEXT, "/kk").length, 1);
+});

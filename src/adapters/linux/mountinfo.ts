@@ -10,9 +10,15 @@ export interface MountLine {
   readonly superOptions: readonly string[];
 }
 
-/** In the kernel's order: a later mount on the same target lies on top. Lines that are not as documented are left out. */
-export function parseMountinfo(text: string): readonly MountLine[] {
+/**
+ * In the kernel's order: a later mount on the same target lies on top. Lines that are not as documented are left out, and those that don't
+ * name `path` may be: a node of many pods has some thousand lines, and asks for each pod.
+ */
+export function parseMountinfo(text: string, path?: string): readonly MountLine[] {
+  // What the kernel would write as an escape is not looked for.
+  const mark = path === undefined || /[\s\\#]/.test(path) ? "" : ` ${path}`;
   return text.split("\n").flatMap((line) => {
+    if (!line.includes(mark)) return [];
     const [before, after] = line.split(" - ", 2);
     const [id, , , root, target, options, ...tags] = (before ?? "").split(" ");
     const [type, source, superOptions] = (after ?? "").split(" ");

@@ -117,7 +117,7 @@ async function usage(path: string) {
 /** mountinfo shows real paths, ours may lead over a symlink of the operator (/var/lib/kubelet -> /data/kubelet). */
 async function linesBelow(prefix: string): Promise<readonly MountLine[]> {
   const real = await realpath(prefix).catch(() => prefix);
-  return mountsBelow(parseMountinfo(await readFile("/proc/self/mountinfo", "utf8")), real);
+  return mountsBelow(parseMountinfo(await readFile("/proc/self/mountinfo", "utf8"), real), real);
 }
 
 /** The mount on top at `target` itself. */
