@@ -112,7 +112,14 @@ export async function openCluster(config: KubeletConfig, deps: ClusterDeps, sign
   const node = Promise.withResolvers<unknown>();
   node.promise.catch(() => {});
   const pods = openClusterPods(
-    { ...deps, api: limited, nodeName, node: () => registration?.node, nodeSeen: node.promise },
+    {
+      ...deps,
+      api: limited,
+      nodeName,
+      node: () => registration?.node,
+      nodeSeen: node.promise,
+      onStatusSent: (took) => deps.metrics.podStatusSyncSeconds.observe(took / 1000),
+    },
     signal,
   );
   return {

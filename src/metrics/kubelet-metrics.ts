@@ -23,6 +23,7 @@ export interface KubeletMetrics {
   readonly startedContainers: Counter;
   readonly startedContainerErrors: Counter;
   readonly podStartSeconds: Histogram;
+  readonly podStatusSyncSeconds: Histogram;
   /** Here: one verification sweep; there is no global relist. */
   readonly relistSeconds: Histogram;
   readonly httpRequests: Counter;
@@ -65,6 +66,7 @@ export interface MetricFacts {
   readonly running?: () => Running;
 }
 
+const POD_STATUS_SYNC_BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 20, 30, 45, 60];
 const POD_START_BUCKETS = [
   0.5, 1, 2, 3, 4, 5, 6, 8, 10, 20, 30, 45, 60, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700, 3600,
 ];
@@ -116,6 +118,11 @@ export function makeKubeletMetrics(facts: MetricFacts): KubeletMetrics {
       name: "kubelet_started_containers_errors_total",
       help: "[ALPHA] Cumulative number of errors when starting containers",
       labels: ["container_type", "code"],
+    }),
+    podStatusSyncSeconds: registry.histogram({
+      name: "kubelet_pod_status_sync_duration_seconds",
+      help: "[ALPHA] Duration in seconds from a change of a pod's status until the API server has it.",
+      buckets: POD_STATUS_SYNC_BUCKETS,
     }),
     podStartSeconds: registry.histogram({
       name: "kubelet_pod_start_duration_seconds",
