@@ -1,4 +1,4 @@
-import { expand } from "../model/expand.ts";
+import { Expansion } from "../model/expand.ts";
 import type { Container, Pod } from "../model/kubernetes.ts";
 import { containerLogPath } from "../model/names.ts";
 import type { ContainerConfig, LinuxResources } from "../model/runtime.ts";
@@ -40,7 +40,8 @@ export interface ContainerContext extends MountContext, EnvironmentContext {
  */
 export function containerConfig(pod: Pod, container: Container, context: ContainerContext): ContainerConfig {
   const env = environment(pod, container, context);
-  const filled = (text: string) => expand(text, (name) => env.get(name));
+  const expansion = new Expansion();
+  const filled = (text: string) => expansion.expand(text, (name) => env.get(name));
   return {
     name: container.name,
     attempt: context.attempt,

@@ -1,6 +1,6 @@
 import { messageOf } from "../base/fault.ts";
 import { fieldValue, resourceProblem, resourceValue, type Surroundings } from "../model/downward.ts";
-import { expand } from "../model/expand.ts";
+import { Expansion } from "../model/expand.ts";
 import type { Container, EnvFromSource, EnvVar, Pod } from "../model/kubernetes.ts";
 import { configMapValues, type ObjectValues, secretValues } from "../model/object-values.ts";
 import { namespaceOf } from "../model/pod.ts";
@@ -34,12 +34,13 @@ type Owner = Pick<Container, "env" | "envFrom" | "resources">;
 export function environment(pod: Pod, container: Owner, context: EnvironmentContext): Environment {
   const { services } = context.sources;
   const values = new Map<string, string>();
+  const expansion = new Expansion();
   for (const from of container.envFrom ?? []) {
     for (const [name, value] of wholeObject(pod, from, context.sources)) values.set(name, value);
   }
   for (const variable of container.env ?? []) {
     const value = variable.value
-      ? expand(variable.value, (name) => values.get(name) ?? services.get(name))
+      ? expansion.expand(variable.value, (name) => values.get(name) ?? services.get(name))
       : sourced(pod, container, variable, context);
     if (value !== undefined) values.set(variable.name, value);
   }

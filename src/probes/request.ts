@@ -1,4 +1,4 @@
-import { expand } from "../model/expand.ts";
+import { Expansion } from "../model/expand.ts";
 import type { Container, HTTPGetAction, HTTPHeader, Probe } from "../model/kubernetes.ts";
 import type { HttpProbe } from "../ports/probing.ts";
 
@@ -29,7 +29,8 @@ export function requestOf(probe: Probe, container: Container, address: string | 
 /** Only what the spec itself says of the environment: not what it takes from elsewhere, which is empty here. */
 function staticCommand(command: readonly string[], { env = [] }: Container): readonly string[] {
   const values = new Map(env.map(({ name, value }) => [name, value ?? ""]));
-  return command.map((text) => expand(text, (name) => values.get(name)));
+  const expansion = new Expansion();
+  return command.map((text) => expansion.expand(text, (name) => values.get(name)));
 }
 
 function httpRequest(action: HTTPGetAction, container: Container, address: string | undefined): HttpProbe {
