@@ -91,6 +91,17 @@ function boardOf(more: Partial<BoardDeps> = {}) {
   });
   return { board, shown };
 }
+const SANDBOX: PodSnapshot["sandboxes"][number] = {
+  id: "s0",
+  metadata: { uid: "u", name: "p", namespace: "default", attempt: 0 },
+  state: "ready",
+  createdAt: 1,
+  labels: {},
+  annotations: {},
+  runtimeHandler: "",
+  ips: [],
+  network: "pod",
+};
 const seenAs = (...states: (typeof CONTAINER)["state"][]): PodSnapshot => ({
   uid: "u",
   name: "p",
@@ -113,6 +124,17 @@ test("report() tells with each status whether something of the pod can still run
       [true, false],
       [true, true],
     ],
+  );
+});
+
+test("report() does not call a pod quiet while its sandbox has addresses and ports", () => {
+  const { board, shown } = boardOf();
+  const sandboxAs = (state: "ready" | "not-ready") => ({ ...seenAs("exited"), sandboxes: [{ ...SANDBOX, state }] });
+  board.report({ ...report("x"), seen: sandboxAs("ready") });
+  board.report({ ...report("x"), seen: sandboxAs("not-ready") });
+  assert.deepEqual(
+    shown.map(({ quiet }) => quiet),
+    [false, true],
   );
 });
 

@@ -67,6 +67,11 @@ export interface BoardDeps {
 /** The API server knows its end, and the runtime has nothing that could tell more. */
 const isOver = (pod: Pod, seen: PodSnapshot | undefined): boolean => hasEndedPhase(pod) && !seen?.containers.length;
 
+/** Nothing of it runs, and its sandbox does not hold addresses and ports any more that its end, once told, gives to others. */
+const isQuiet = ({ containers, sandboxes }: PodSnapshot): boolean =>
+  !containers.some(({ state }) => state === "running" || state === "unknown") &&
+  !sandboxes.some(({ state }) => state === "ready");
+
 /** Nothing of the pod is on the node. */
 const UNTOUCHED = {
   seen: undefined,
@@ -157,7 +162,7 @@ export class StatusBoard {
     const doingSince = before && before.doing === doing ? before.doingSince : now.getTime();
     const previous = before?.status ?? this.#lastStatus(pod);
     const status = previous && isOver(pod, seen) ? previous : this.#compute(report, pod, previous, messages, now);
-    const quiet = !seen?.containers.some(({ state }) => state === "running" || state === "unknown");
+    const quiet = !seen || isQuiet(seen);
     this.#show({ pod, status, quiet, released, doing, doingSince });
   }
 
