@@ -13,7 +13,7 @@ export type Fault =
   | { readonly code: "runtime-unavailable"; readonly endpoint: string }
   | { readonly code: "runtime-timeout"; readonly call: string }
   | { readonly code: "runtime-unimplemented"; readonly call: string }
-  | { readonly code: "runtime-not-found"; readonly call: string; readonly id: string }
+  | { readonly code: "runtime-not-found"; readonly call: string; readonly id: string; readonly text?: string }
   /** `text` is what the runtime itself said: prefixes such as `RegistryUnavailable` are told apart by it. */
   | { readonly code: "runtime-refused"; readonly call: string; readonly status: string; readonly text?: string }
   /** No answer from the API server: not reached, TLS refused, cut off, too slow. */
@@ -54,3 +54,13 @@ export const isFault = <C extends Fault["code"]>(
 
 /** What a person reads: the message of anything thrown, without a stack. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/**
+ * What the runtime itself said, without what we were about to do, which may name an id that is another one at each try: so that upstream's words stand in
+ * statuses and events, and equal events are counted together.
+ */
+export function runtimeText(error: unknown): string {
+  if (isFault(error, "runtime-refused") || isFault(error, "runtime-not-found"))
+    return error.fault.text ?? error.message;
+  return messageOf(error);
+}

@@ -1,4 +1,4 @@
-import { isFault, messageOf } from "../base/fault.ts";
+import { isFault, runtimeText } from "../base/fault.ts";
 import { parseImage } from "./reference.ts";
 
 export type PullFailure = "ErrImagePull" | "RegistryUnavailable" | "SignatureValidationFailed";
@@ -41,7 +41,3 @@ export function explainPullError(
   const cause = CAUSES.find(({ sign }) => sign.test(text))?.say(image, registry);
   return { reason: "ErrImagePull", message: cause === undefined ? text : `${cause}: ${text}` };
 }
-
-/** What the runtime itself said, where it is told apart from what we were about to do. */
-export const runtimeText = (error: unknown): string =>
-  (isFault(error, "runtime-refused") ? error.fault.text : undefined) ?? messageOf(error);

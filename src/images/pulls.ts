@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { KubeletError } from "../base/fault.ts";
+import { KubeletError, runtimeText } from "../base/fault.ts";
 import { Semaphore } from "../base/semaphore.ts";
 import type { Millis } from "../base/units.ts";
 import { until } from "../base/units.ts";
@@ -7,7 +7,6 @@ import type { ImageInfo, SandboxConfig } from "../model/runtime.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Images } from "../ports/runtime.ts";
 import type { PullCredential } from "./pull-credentials.ts";
-import { runtimeText } from "./pull-error.ts";
 import { PullRate } from "./pull-rate.ts";
 
 export interface PullOptions {

@@ -1,5 +1,5 @@
 import { jittered } from "../base/backoff.ts";
-import { isFault, type KubeletError } from "../base/fault.ts";
+import { isFault, type KubeletError, runtimeText } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
 import { type Millis, millis, seconds } from "../base/units.ts";
 import type { Pod } from "../model/kubernetes.ts";
@@ -41,7 +41,7 @@ export function complainOf(
   });
   const reason = reasonOf(step, error);
   if (pod && reason)
-    deps.events.record({ type: "Warning", reason, message: textOf(step, reason, message), about: podSubject(pod) });
+    deps.events.record({ type: "Warning", reason, message: textOf(step, reason, error), about: podSubject(pod) });
   if (fault.code === "runtime-unavailable" || fault.code === "network-not-ready") return SOON;
   return jittered(RETRY_SPAN, deps.random);
 }
@@ -53,7 +53,8 @@ function reasonOf(step: Step, error: KubeletError): string | undefined {
   return isFault(error, "volume-not-mounted") ? "FailedMount" : "Failed";
 }
 
-function textOf(step: Step, reason: string, message: string): string {
-  if (step.kind === "run-sandbox" && reason !== "NetworkNotReady") return `Failed to create pod sandbox: ${message}`;
-  return message;
+function textOf(step: Step, reason: string, error: KubeletError): string {
+  if (step.kind === "run-sandbox" && reason !== "NetworkNotReady")
+    return `Failed to create pod sandbox: ${runtimeText(error)}`;
+  return error.message;
 }

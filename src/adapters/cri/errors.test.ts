@@ -12,7 +12,7 @@ describe("faultOf()", () => {
     ["Unavailable", 14, { code: "runtime-unavailable", endpoint: "unix:///s" }],
     ["DeadlineExceeded", 4, { code: "runtime-timeout", call: "CreateContainer" }],
     ["Unimplemented", 12, { code: "runtime-unimplemented", call: "CreateContainer" }],
-    ["NotFound", 5, { code: "runtime-not-found", call: "CreateContainer", id: "" }],
+    ["NotFound", 5, { code: "runtime-not-found", call: "CreateContainer", id: "", text: "why" }],
     [
       "FailedPrecondition",
       9,

@@ -62,11 +62,15 @@ export function faultOf(error: Error & GrpcFailure, attempt: Attempt, endpoint: 
     case "Unimplemented":
       return unimplemented(attempt, endpoint, options);
     case "NotFound":
-      return new KubeletError(`Cannot ${action}: ${text}`, { code: "runtime-not-found", call, id: id ?? "" }, options);
+      return new KubeletError(
+        `Cannot ${action}: ${text}`,
+        { code: "runtime-not-found", call, id: id ?? "", text },
+        options,
+      );
     case "Unknown":
       // cri-dockerd passes Docker's text on without a code.
       if (id !== undefined && /no such (container|image)/i.test(text)) {
-        return new KubeletError(`Cannot ${action}: ${text}`, { code: "runtime-not-found", call, id }, options);
+        return new KubeletError(`Cannot ${action}: ${text}`, { code: "runtime-not-found", call, id, text }, options);
       }
       return refused(attempt, "Unknown", text, options);
     default:
