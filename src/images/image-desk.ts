@@ -32,7 +32,8 @@ export interface ImageFailure {
 export type ImageState =
   | { readonly kind: "checking"; readonly lastFailure?: ImageFailure }
   | { readonly kind: "pulling"; readonly since: Instant; readonly lastFailure?: ImageFailure }
-  | { readonly kind: "ready"; readonly ref: string; readonly info: ImageInfo }
+  /** `note`: to be told as an event `Pulled` when a container is made from it. It was there before it was needed: the container may still have long to wait. */
+  | { readonly kind: "ready"; readonly ref: string; readonly info: ImageInfo; readonly note?: string }
   | { readonly kind: "failed"; readonly reason: ImageReason; readonly message: string; readonly retryAt: Instant };
 
 export interface ImageRequest {
@@ -185,13 +186,12 @@ export class ImageDesk {
     switch (nextFor(policy, found !== undefined && !mustShow)) {
       case "use":
         if (!found) return;
-        this.#record(
-          entry,
-          "Normal",
-          "Pulled",
-          `Container image "${name}" already present on machine and can be accessed by the pod`,
-        );
-        return this.#set(entry, { kind: "ready", ref: found.id, info: found });
+        return this.#set(entry, {
+          kind: "ready",
+          ref: found.id,
+          info: found,
+          note: `Container image "${name}" already present on machine and can be accessed by the pod`,
+        });
       case "refuse": {
         const message = `Container image "${name}" is not present with pull policy of Never`;
         this.#record(entry, "Warning", "ErrImageNeverPull", message);

@@ -105,6 +105,8 @@ async function start({ fault, where, image = ready, finishedAt, abort = false }:
   };
 }
 
+const refused: Fault = { code: "runtime-refused", call: "x", status: "UNKNOWN" };
+
 test("startContainer() creates in the newest sandbox, tells whose the id is before it starts, and links the log", async () => {
   const { error, calls, memory, disk, facts, told } = await start();
   assert.equal(error, undefined);
@@ -119,6 +121,17 @@ test("startContainer() creates in the newest sandbox, tells whose the id is befo
   assert.equal(link?.kind === "symlink" && link.target, "/var/log/pods/default_p_u/web/3.log");
 });
 
+test("startContainer() tells that the image was there only now, since much may come before a start", async () => {
+  const { told } = await start({ image: { ...ready, note: "it is here" } });
+  assert.deepEqual(told, ["Pulled: it is here", "Created: Container created", "Started: Container started"]);
+});
+
+test("startContainer() tells a runtime's refusal in its own words, without ids that are others at each try", async () => {
+  const { told, memory } = await start({ where: "start", fault: { ...refused, text: "no such program" } });
+  assert.deepEqual(told, ["Created: Container created", "Failed: Error: no such program"]);
+  assert.equal(memory.failures.get("web")?.message, "no such program");
+});
+
 test("startContainer() does nothing where the plan is older than what is seen", async () => {
   const { error, calls, told } = await start({ image: { kind: "checking" } });
   assert.deepEqual([error, calls, told], [undefined, [], []]);
@@ -131,7 +144,6 @@ test("startContainer() counts a restart, so that the next one waits", async () =
   assert.equal(first.memory.hold(container, first.time.wall(), "p"), undefined);
 });
 
-const refused: Fault = { code: "runtime-refused", call: "x", status: "UNKNOWN" };
 const failures: readonly { readonly name: string; readonly setting: Setting; readonly reason: string }[] = [
   {
     name: "a configuration that can't be made",

@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { KubeletError, messageOf } from "../base/fault.ts";
+import { KubeletError, runtimeText } from "../base/fault.ts";
 import { after, type Millis } from "../base/units.ts";
 import type { ImageState } from "../images/index.ts";
 import type { Container, Pod } from "../model/kubernetes.ts";
@@ -74,6 +74,7 @@ export async function startContainer(
   if (image?.kind !== "ready" || !seen || !sandbox) return; // The plan is older than what is seen now: plan again.
   memory.failures.delete(container.name);
   if (finishedAt !== undefined) memory.advance(container, finishedAt);
+  if (image.note !== undefined) note(pod, container, "Normal", "Pulled", image.note, deps);
   let reason = "CreateContainerConfigError";
   try {
     const terminationLog = terminationLogPath(uid, container, deps);
@@ -95,7 +96,7 @@ export async function startContainer(
     signal.throwIfAborted();
     if (!(error instanceof KubeletError) || error.fault.code === "runtime-unavailable") throw error;
     const shown = error.fault.code === "waiting" ? error.fault.reason : reason;
-    const message = messageOf(error);
+    const message = runtimeText(error);
     deps.dropImage(uid, container.name);
     memory.fail(container.name, { reason: shown, message }, after(deps.clock.monotonic(), deps.startRetry()));
     note(pod, container, "Warning", "Failed", `Error: ${message}`, deps);
