@@ -104,6 +104,11 @@ const broken: readonly { readonly name: string; readonly plan: (input: PlanInput
     plan: (input) => planPod(withoutHold(input)),
     rule: /back-off/,
   },
+  {
+    name: "does not care for probes",
+    plan: (input) => planPod({ ...input, probes: undefined }),
+    rule: /fails its liveness probe and goes on/,
+  },
 ];
 
 describe("the simulator", { concurrency: false }, () => {

@@ -53,6 +53,16 @@ test("Memory: the back-off ends though the wall clock was set back", async () =>
   assert.equal(memory.hold(web, end, "p"), undefined);
 });
 
+test("Memory: a container that could not be started waits as one that crashed, once its end is seen", async () => {
+  const { time, memory, wait } = open();
+  memory.fail("web", { reason: "RunContainerError", message: "no" }, instant(12_000));
+  assert.equal(memory.hold(web, undefined, "p")?.reason, "RunContainerError");
+  assert.equal(wait(), undefined);
+  memory.advance(web, time.wall());
+  assert.equal(memory.hold(web, time.wall(), "p")?.reason, "CrashLoopBackOff");
+  assert.equal(wait(), 10_000);
+});
+
 test("Memory: a failed start holds its container until the next try, with its own reason", async () => {
   const { memory, pass } = open();
   memory.fail("web", { reason: "CreateContainerError", message: "no" }, instant(5_000));
@@ -97,4 +107,14 @@ test("Memory tells of each wait after an end once", () => {
   assert.deepEqual(memory.newBackoffs(waiting, ended("1")), ["a"]);
   assert.deepEqual(memory.newBackoffs(waiting, ended("1")), []);
   assert.deepEqual(memory.newBackoffs(waiting, ended("2")), ["a"]);
+});
+
+test("Memory: what had ended by itself before it was stopped does not start again for that", () => {
+  const { time, memory } = open();
+  const ended = (id: string, finishedAt: number) => ({ id, name: "web", state: "exited", finishedAt, sandboxId: "s" });
+  memory.stopToRestart("before");
+  memory.stopToRestart("after");
+  const containers = [ended("before", time.wall() - 1), ended("after", time.wall() + 1)];
+  memory.keepOnly({ containers } as unknown as PodSnapshot);
+  assert.deepEqual([...memory.restarting], ["after"]);
 });

@@ -21,8 +21,8 @@ export class Memory {
   ended = false;
   /** Why the node itself ended the pod. */
   imposed: Waiting | undefined;
-  /** Containers stopped in order to start again. */
-  readonly restarting = new Set<string>();
+  /** Containers stopped in order to start again, and when that was, ms since the epoch. */
+  readonly #restarting = new Map<string, number>();
   /** Sandboxes that were stopped to the end. */
   readonly stopped = new Set<string>();
   /** Container name -> restart count to begin with. */
@@ -44,7 +44,9 @@ export class Memory {
   /** Why and until when a container may not start. `finishedAt`: when its last instance ended, ms since the epoch. */
   hold(container: Container, finishedAt: number | undefined, podName: string): Hold | undefined {
     const failure = this.failures.get(container.name);
-    if (failure && failure.until > this.#clock.monotonic()) return failure;
+    // What was made and could not be started has ended, too: it waits as what crashes does.
+    const hasEnded = finishedAt !== undefined && failure?.reason === "RunContainerError";
+    if (failure && !hasEnded && failure.until > this.#clock.monotonic()) return failure;
     if (finishedAt === undefined) return undefined;
     const now = this.#clock.wall().getTime();
     const end = this.#crashes.blockedSinceEvent(keyOf(container), finishedAt, now);
@@ -68,11 +70,20 @@ export class Memory {
     return fresh;
   }
 
-  /** Forgets containers that are gone. */
+  get restarting(): ReadonlySet<string> {
+    return new Set(this.#restarting.keys());
+  }
+
+  stopToRestart(id: string): void {
+    this.#restarting.set(id, this.#clock.wall().getTime());
+  }
+
+  /** Forgets containers that are gone, and that one was to restart which had ended by itself before: its policy decides then. */
   keepOnly(seen: PodSnapshot | undefined): void {
-    if (this.restarting.size === 0) return;
-    const ids = new Set((seen?.containers ?? []).map(({ id }) => id));
-    for (const id of this.restarting) if (!ids.has(id)) this.restarting.delete(id);
+    for (const [id, askedAt] of this.#restarting) {
+      const one = seen?.containers.find((container) => container.id === id);
+      if (!one || (one.state === "exited" && one.finishedAt && one.finishedAt < askedAt)) this.#restarting.delete(id);
+    }
   }
 
   /** Counts a restart: the next one has to wait longer. */

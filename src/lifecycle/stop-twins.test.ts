@@ -38,7 +38,8 @@ test("stopContainers() waits for both of two instances of one name, and throws t
 
 test("Memory.keepOnly() forgets stopped containers that are gone, not those that are still there", () => {
   const memory = memoryOf();
-  memory.restarting.add("there").add("gone");
+  memory.stopToRestart("there");
+  memory.stopToRestart("gone");
   const there = { id: "there" } as ContainerStatus & { readonly sandboxId: string };
   memory.keepOnly({ uid: "u", name: "p", namespace: "default", sandboxes: [], containers: [there] });
   assert.deepEqual([...memory.restarting], ["there"]);

@@ -56,7 +56,7 @@ async function stopOne(
     deps.events.record({ type: "Normal", reason: "Killing", message: stop.message, about });
   }
   const grace = millis(Math.max(LEAST_GRACE, stop.grace - Math.floor(used / 1000) * 1000));
-  if (stop.restart) memory.restarting.add(stop.id);
+  if (stop.restart) memory.stopToRestart(stop.id);
   await deps.runtime.stopContainer(stop.id, grace, signal);
 }
 

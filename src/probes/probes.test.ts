@@ -211,7 +211,7 @@ test("Probes by command that hang hold up the others for five seconds only", asy
   for (let index = 0; index < 20; index++) {
     const uid = `u${index}`;
     const containers = [{ id: uid, name: "a", state: "running", startedAt: time.wall(), sandboxId: "s" }];
-    const seen = { uid, sandboxes: [{ ips: [] }], containers } as unknown as PodSnapshot;
+    const seen = { uid, sandboxes: [{ id: "s", ips: [] }], containers } as unknown as PodSnapshot;
     probes.follow({ uid, pod: podWith({ readinessProbe: probe }), goal: "run" }, seen);
   }
   await pass(10);

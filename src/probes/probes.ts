@@ -53,12 +53,15 @@ export interface Look {
 interface Watched {
   readonly container: Container;
   readonly id: string;
+  readonly sandboxId: string;
   /** Kinds that are being asked, or were. */
   readonly probers: Map<ProbeKind, AbortController>;
   readonly verdicts: Map<ProbeKind, boolean>;
   readonly adopted: boolean;
   readonly startedAt: number;
 }
+
+type SeenContainer = PodSnapshot["containers"][number];
 
 interface PodProbes {
   pod: Pod;
@@ -112,7 +115,7 @@ export class Probes {
     for (const container of probed) {
       for (const one of running.values()) {
         if (one.name !== container.name) continue;
-        const watched = own.watched.get(one.id) ?? this.#begin(own, container, one.id, one.startedAt ?? 0);
+        const watched = own.watched.get(one.id) ?? this.#begin(own, container, one);
         if (goal === "run") this.#start(uid, own, watched);
         else this.#quiet(watched);
       }
@@ -144,9 +147,9 @@ export class Probes {
     return [...this.#pods.values()].reduce((sum, { watched }) => sum + watched.size, 0);
   }
 
-  #begin(own: PodProbes, container: Container, id: string, startedAt: number): Watched {
+  #begin(own: PodProbes, container: Container, { id, sandboxId, startedAt = 0 }: SeenContainer): Watched {
     const adopted = startedAt < this.#bornAt;
-    const watched: Watched = { container, id, startedAt, adopted, probers: new Map(), verdicts: new Map() };
+    const watched: Watched = { container, id, sandboxId, startedAt, adopted, probers: new Map(), verdicts: new Map() };
     own.watched.set(id, watched);
     // What was last said of this very container still holds: no restart of the kubelet takes a pod out of service.
     const last = this.#deps.lastStatus(own.pod);
@@ -214,7 +217,7 @@ export class Probes {
 
   async #ask(own: PodProbes, watched: Watched, kind: ProbeKind, signal: AbortSignal): Promise<Answer> {
     const probe = probeOf(watched.container, kind) ?? {};
-    const target = { container: watched.container, id: watched.id, address: this.#addressOf(own) };
+    const target = { container: watched.container, id: watched.id, address: this.#addressOf(own, watched) };
     if (!probe.exec) return ask(probe, target, this.#deps, signal);
     const place = await this.#commands.take(signal);
     const leaving = new AbortController();
@@ -229,8 +232,10 @@ export class Probes {
     }
   }
 
-  #addressOf({ pod, seen }: PodProbes): string | undefined {
-    return usesHostNetwork(pod) ? this.#deps.nodeIps()[0] : seen.sandboxes[0]?.ips[0];
+  /** Of its own sandbox: there may be another, of a call that was thought lost. */
+  #addressOf({ pod, seen }: PodProbes, { sandboxId }: Watched): string | undefined {
+    if (usesHostNetwork(pod)) return this.#deps.nodeIps()[0];
+    return seen.sandboxes.find(({ id }) => id === sandboxId)?.ips[0];
   }
 
   /** The pod is to stop: nothing restarts it any more. Readiness goes on, for whoever still sends requests. */

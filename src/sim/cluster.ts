@@ -115,7 +115,9 @@ export class SimCluster {
     if (hasEndedPhase(old) && after.phase !== before.phase) broken(`${before.phase} became ${after.phase}`);
     if ((after.observedGeneration ?? 0) < (before.observedGeneration ?? 0)) broken("observedGeneration went back");
     const lost = new Set(
-      [...this.#world.containersOf(uid)].filter(({ wasForgotten }) => wasForgotten).map(({ config }) => config.name),
+      [...this.#world.containersOf(uid)]
+        .filter((one) => one.wasForgotten || (one.stopAsked && this.#world.isSick(one)))
+        .map(({ config }) => config.name),
     );
     for (const text of takenBack(now, before, after, lost)) broken(text);
     if (hasEndedPhase(now) && !hasEndedPhase(old)) {
@@ -154,7 +156,7 @@ class CountingServer extends SimApiServer {
   }
 }
 
-/** What the newer status says less of containers than the older did. `lost`: names of those that a crashed runtime lost. */
+/** What the newer status says less of containers than the older did. `lost`: names of those that a crashed runtime lost, or that failed a probe. */
 function takenBack(pod: Pod, before: PodStatus, after: PodStatus, lost: ReadonlySet<string>): readonly string[] {
   return (before.containerStatuses ?? []).flatMap((old) => {
     const now = after.containerStatuses?.find(({ name }) => name === old.name);
@@ -163,7 +165,7 @@ function takenBack(pod: Pod, before: PodStatus, after: PodStatus, lost: Readonly
       return [`restartCount of ${old.name} went from ${old.restartCount} to ${now.restartCount}`];
     const spec = pod.spec?.containers.find(({ name }) => name === old.name);
     const end = old.state?.terminated;
-    // What a runtime lost is stopped, and made anew whatever its policy says.
+    // What a runtime lost, or failed a probe, is stopped, and made anew whatever its exit code says.
     if (!end || lost.has(old.name) || now.state?.terminated || !spec || mayRestart(pod, spec, end.exitCode)) return [];
     return [`container ${old.name} came back from its end in ${nameOf(pod)}`];
   });

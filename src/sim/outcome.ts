@@ -8,6 +8,9 @@ import type { SimContainer, World } from "./world.ts";
 /** Longest crash back-off, one slow sweep, and time to act, ms. */
 const LONGEST_WAIT = 300_000 + 300_000 + 60_000;
 
+/** Of a container with a liveness probe: three periods of ten seconds, the longest grace, and time to act, ms. */
+const LONGEST_ILLNESS = 120_000;
+
 /** I7, I8 and I9, some time after the faults stopped: what differs from what is wanted. */
 export function flawsOf(node: SimNode, wishes: Wishes, kubelet: SimKubelet): readonly string[] {
   const { world, disk, cgroupTree, time } = node;
@@ -30,6 +33,9 @@ export function flawsOf(node: SimNode, wishes: Wishes, kubelet: SimKubelet): rea
       const own = [...world.containersOf(uid)].filter(({ config }) => config.name === spec.name);
       if (own.length === 0 && !initMayBlock(node, uid)) flaw(`I7 container ${spec.name} of pod ${uid} never started`);
       const alive = own.some(({ state }) => state === "running");
+      if (spec.livenessProbe && own.some((one) => one.state === "running" && world.sickFor(one) > LONGEST_ILLNESS)) {
+        flaw(`I7 container ${spec.name} of pod ${uid} fails its liveness probe and goes on`);
+      }
       const restarting = own.some(
         ({ state, exitCode, endedAt = 0 }) =>
           state === "exited" && mayRestart(pod, spec, exitCode) && endedAt > time.now() - LONGEST_WAIT,
@@ -76,6 +82,7 @@ function growthOf(world: World, wishes: Wishes, sizes: Readonly<Record<string, n
     workers: wishes.wanted.size,
     statuses: wishes.wanted.size,
     images: wishes.wanted.size,
+    probes: instances,
     events: 2_000,
     stories: 3 * wishes.wanted.size,
     reports: wishes.wanted.size,

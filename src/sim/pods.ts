@@ -1,5 +1,7 @@
-import type { Container, Pod } from "../model/kubernetes.ts";
+import type { Container, Pod, Probe } from "../model/kubernetes.ts";
+import { uidOf } from "../model/pod.ts";
 import type { Chance } from "./chance.ts";
+import { FIRST_PORT } from "./sim-probe-network.ts";
 import type { World } from "./world.ts";
 
 /** A random pod with random programs; what it does on the node is set in the world. */
@@ -13,7 +15,7 @@ export function randomPod(number: number, chance: Chance, world: World): Pod {
   });
   for (const spec of initContainers) setProgram(uid, spec, spec.restartPolicy === "Always", chance, world);
   for (const spec of containers) setProgram(uid, spec, restartPolicy === "Always", chance, world);
-  return {
+  const pod: Pod = {
     apiVersion: "v1",
     kind: "Pod",
     metadata: {
@@ -36,6 +38,7 @@ export function randomPod(number: number, chance: Chance, world: World): Pod {
       containers,
     },
   };
+  return world.hasProbes ? withProbes(pod, chance, world) : pod;
 }
 
 /** The same pod with another image in one of its containers. */
@@ -59,6 +62,34 @@ const container = (name: string, chance: Chance): Container => ({
   terminationMessagePolicy: "File",
   resources: {},
 });
+
+/** Some containers are asked whether they are well; some of these fall ill. On the host's network nobody knows who answers at a port. */
+function withProbes(pod: Pod, chance: Chance, world: World): Pod {
+  const { spec } = pod;
+  if (!spec || spec.hostNetwork) return pod;
+  const containers = spec.containers.map((container, index) => {
+    if (!chance.happens(0.3)) return container;
+    if (chance.happens(0.3)) world.makeSick(uidOf(pod), container.name, chance.pick([0, 3_000, 20_000]));
+    return withProbe(container, index, chance);
+  });
+  return { ...pod, spec: { ...spec, containers } };
+}
+
+function withProbe(container: Container, index: number, chance: Chance): Container {
+  const probe = (): Probe => ({
+    tcpSocket: { port: FIRST_PORT + index },
+    periodSeconds: chance.pick([1, 2, 10]),
+    timeoutSeconds: 1,
+    failureThreshold: chance.between(1, 3),
+    successThreshold: 1,
+  });
+  return {
+    ...container,
+    ...(chance.happens(0.3) ? { startupProbe: probe() } : {}),
+    ...(chance.happens(0.5) ? { readinessProbe: probe() } : {}),
+    ...(chance.happens(0.7) ? { livenessProbe: probe() } : {}),
+  };
+}
 
 function setProgram(uid: string, spec: Container, keepsRunning: boolean, chance: Chance, world: World): void {
   const ends = !keepsRunning || chance.happens(0.25);

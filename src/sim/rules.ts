@@ -76,12 +76,16 @@ export function rulesFor(world: World, wishes: Wishes): Judge {
       if (container.forgotten || !container.startTold) return;
       const changed = specHash(wishes, uid, config.name) !== config.annotations[ANNOTATION_CONTAINER_HASH];
       const broken = world.sandboxes.get(sandboxId)?.state !== "ready" || readySandboxes(world, uid) > 1;
-      if (isWanted(uid) && !changed && !broken && !mayHaveEnded(world, wishes, uid)) {
+      const unwell = isProbed(pod, config.name) && world.isSick(container);
+      if (isWanted(uid) && !changed && !broken && !unwell && !mayHaveEnded(world, wishes, uid)) {
         world.violate(`I2 container ${config.name} of pod ${uid} is stopped without a cause`);
       }
     },
   };
 }
+
+const isProbed = (pod: Pod, name: string): boolean =>
+  containersOf(pod).some((spec) => spec.name === name && (spec.livenessProbe ?? spec.startupProbe) !== undefined);
 
 /** The first restart comes at once; before each further one its container has been dead for ten seconds at least. */
 function checkBackoff(world: World, container: SimContainer): void {
@@ -110,7 +114,7 @@ function specHash(wishes: Wishes, uid: string, name: string): string | undefined
 
 /** Whether every regular container ended for good, or an init container failed for good before any began. `besides`: the one about to start. */
 export function hasEnded(world: World, wishes: Wishes, uid: string, besides?: SimContainer): boolean {
-  return ended(world, wishes, uid, (last) => wasReplaced(wishes, last), besides);
+  return ended(world, wishes, uid, (last) => wasReplaced(world, wishes, last), besides);
 }
 
 /**
@@ -149,6 +153,11 @@ function ended(
 const later = (a: SimContainer | undefined, b: SimContainer): SimContainer =>
   a && Number(a.id.slice(1)) > Number(b.id.slice(1)) ? a : b;
 
-/** It was stopped because its definition changed or the runtime lost it: that is not an end of its own. */
-const wasReplaced = (wishes: Wishes, { uid, config, stopAsked, wasForgotten }: SimContainer): boolean =>
-  wasForgotten || (stopAsked && specHash(wishes, uid, config.name) !== config.annotations[ANNOTATION_CONTAINER_HASH]);
+/** It was stopped because its definition changed, it failed a probe or the runtime lost it: that is not an end of its own. */
+function wasReplaced(world: World, wishes: Wishes, one: SimContainer): boolean {
+  const { uid, config, stopAsked, wasForgotten } = one;
+  if (wasForgotten || !stopAsked) return wasForgotten;
+  const pod = wishes.known.get(uid);
+  const unwell = pod && pod.spec?.restartPolicy !== "Never" && isProbed(pod, config.name) && world.isSick(one);
+  return unwell || specHash(wishes, uid, config.name) !== config.annotations[ANNOTATION_CONTAINER_HASH];
+}

@@ -1,6 +1,7 @@
 import { ADVERSE, choose, type Deed, HOSTILE, USUAL } from "./deeds.ts";
 import { CLUSTER_DEEDS, down } from "./deeds-cluster.ts";
 import { flawsOf } from "./outcome.ts";
+import { REGRESSIONS } from "./regressions.ts";
 import type { StartCore } from "./sim-kubelet.ts";
 import { Storm } from "./storm.ts";
 
@@ -15,6 +16,9 @@ export interface Outcome {
 
 /** Each fourth seed is a node of a cluster. */
 const isClusterSeed = (seed: number): boolean => seed % 4 === 0;
+
+/** Seeds that were kept from before there were probes are to go on as they did. */
+const hasProbes = (seed: number): boolean => !REGRESSIONS.some((one) => one.seed === seed && one.probes === false);
 
 const STORM_MS = 60_000;
 /** When the faults have stopped, everything must be as wanted within this time: the slow sweep and the longest back-off lie in it. */
@@ -34,7 +38,10 @@ export async function runScenario(
   { withHistory = false }: { readonly withHistory?: boolean } = {},
 ): Promise<Outcome> {
   const history: string[] = [];
-  const storm = new Storm(seed, startCore, withHistory ? history : undefined, { withCluster: isClusterSeed(seed) });
+  const storm = new Storm(seed, startCore, withHistory ? history : undefined, {
+    withCluster: isClusterSeed(seed),
+    withProbes: hasProbes(seed),
+  });
   const { world, chance, faults, time, cluster } = storm;
   // On some nodes nothing is wrong but single pods: there every other pod must get on.
   const isWell = chance.happens(0.15);

@@ -45,10 +45,11 @@ export class Storm implements SimNode, Wishes {
     seed: number,
     startCore: StartCore,
     history: string[] | undefined,
-    { withCluster = false }: { readonly withCluster?: boolean } = {},
+    { withCluster = false, withProbes = false }: { readonly withCluster?: boolean; readonly withProbes?: boolean } = {},
   ) {
     this.chance = new Chance(seed);
     this.world = new World(this.time, this.chance);
+    this.world.hasProbes = withProbes;
     this.cluster = withCluster ? new SimCluster(this.world, this.chance) : undefined;
     this.rules = rulesFor(this.world, this);
     const { time, world } = this;

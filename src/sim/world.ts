@@ -83,6 +83,8 @@ export class World {
   /** Told when nothing of a pod is left. */
   onEmpty: (uid: string) => void = () => {};
   starts = 0;
+  /** New pods may have probes. */
+  hasProbes = false;
   /** When the kubelet of now began, virtual ms: it remembers nothing from before. */
   kubeletSince = 0;
   adds = 0;
@@ -107,13 +109,24 @@ export class World {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
+  /** After each start it answers probes for so long, ms. */
+  makeSick(uid: string, container: string, sickAfter: number): void {
+    const program = this.#programs.get(`${uid}/${container}`);
+    if (program) this.setProgram(uid, container, { ...program, sickAfter });
+  }
+
   setProgram(uid: string, container: string, program: Program): void {
     this.#programs.set(`${uid}/${container}`, program);
   }
 
   isSick(container: SimContainer): boolean {
-    const { sickAfter } = this.programOf(container);
-    return sickAfter !== undefined && this.time.now() - container.beganAt >= sickAfter;
+    return this.sickFor(container) >= 0;
+  }
+
+  /** Since when it answers no probe, ms ago; less than 0: it does. */
+  sickFor(container: SimContainer): number {
+    const { sickAfter = Number.POSITIVE_INFINITY } = this.programOf(container);
+    return this.time.now() - container.beganAt - sickAfter;
   }
 
   /** In order of making. */
