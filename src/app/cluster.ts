@@ -26,7 +26,7 @@ export interface ClusterDeps {
   readonly random: Random;
   readonly files: Files;
   readonly log: Log;
-  readonly metrics: Pick<KubeletMetrics, "registry">;
+  readonly metrics: Pick<KubeletMetrics, "registry" | "podStatusSyncSeconds">;
 }
 
 /** What the Node object is made from, known when the core stands. */
