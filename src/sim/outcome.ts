@@ -33,9 +33,6 @@ export function flawsOf(node: SimNode, wishes: Wishes, kubelet: SimKubelet): rea
       const own = [...world.containersOf(uid)].filter(({ config }) => config.name === spec.name);
       if (own.length === 0 && !initMayBlock(node, uid)) flaw(`I7 container ${spec.name} of pod ${uid} never started`);
       const alive = own.some(({ state }) => state === "running");
-      if (spec.livenessProbe && own.some((one) => one.state === "running" && world.sickFor(one) > LONGEST_ILLNESS)) {
-        flaw(`I7 container ${spec.name} of pod ${uid} fails its liveness probe and goes on`);
-      }
       const restarting = own.some(
         ({ state, exitCode, endedAt = 0 }) =>
           state === "exited" && mayRestart(pod, spec, exitCode) && endedAt > time.now() - LONGEST_WAIT,
@@ -68,6 +65,17 @@ export function flawsOf(node: SimNode, wishes: Wishes, kubelet: SimKubelet): rea
   }
   const shown = node.cluster ? clusterFlaws(node.cluster, wishes, world) : [];
   return [...flaws, ...shown, ...growthOf(world, wishes, kubelet.sizes())];
+}
+
+/** Containers that fail their liveness probe for long and go on. */
+export function illnessesOf(world: World, wishes: Wishes): readonly string[] {
+  return [...wishes.wanted].flatMap(([uid, pod]) => {
+    const probed = new Set(containersOf(pod).flatMap(({ name, livenessProbe }) => (livenessProbe ? [name] : [])));
+    const ill = [...world.containersOf(uid)].filter(
+      (one) => probed.has(one.config.name) && one.state === "running" && world.sickFor(one) > LONGEST_ILLNESS,
+    );
+    return ill.map(({ config }) => `I7 container ${config.name} of pod ${uid} fails its liveness probe and goes on`);
+  });
 }
 
 /** I9: nothing that a kubelet remembers is about something that is gone. */

@@ -1,6 +1,6 @@
 import { ADVERSE, choose, type Deed, HOSTILE, USUAL } from "./deeds.ts";
 import { CLUSTER_DEEDS, down } from "./deeds-cluster.ts";
-import { flawsOf } from "./outcome.ts";
+import { flawsOf, illnessesOf } from "./outcome.ts";
 import { REGRESSIONS } from "./regressions.ts";
 import type { StartCore } from "./sim-kubelet.ts";
 import { Storm } from "./storm.ts";
@@ -25,6 +25,8 @@ const STORM_MS = 60_000;
 const CALM_MS = 20 * 60_000;
 /** What came to be as wanted stays so. */
 const STAY_MS = 15_000;
+/** Whoever fell ill while there were faults is found ill when there are none. */
+const ILLNESS_MS = 130_000;
 /** The longest that acting on something takes: a stop with its grace, ms. */
 const ACT_MS = 60_000;
 
@@ -70,6 +72,10 @@ export async function runScenario(
   const onlySweep = chance.happens(0.05);
   if (!onlySweep) faults.cut();
   for (const flaw of await settle(storm, onlySweep ? CALM_MS : 0)) world.violate(flaw);
+  if (world.violations.length === 0) {
+    await storm.pass(ILLNESS_MS);
+    for (const flaw of illnessesOf(world, storm)) world.violate(flaw);
+  }
   storm.kubelet.kill();
   return { seed, violations: world.violations, history, starts: world.starts, crashes: storm.crashes };
 }
