@@ -73,6 +73,8 @@ export interface CoreDeps extends Pick<ConfigDeps, "nodeDns" | "sandboxResources
   /** This node's object: as last seen, and read anew. Absent: a node without a cluster. */
   readonly node?: NodeView | undefined;
   readonly onProbe?: ProbesDeps["onAnswer"];
+  /** Nothing of the pod is left. */
+  readonly onForget?: (uid: string) => void;
   readonly onEvent?: (event: CountedEvent) => void;
   readonly onStep?: (done: StepDone) => void;
   /** Milliseconds that a listing of everything took. */
@@ -267,6 +269,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     probes.forget(uid);
     story.forget(uid);
     cluster?.reporter.forget(uid);
+    deps.onForget?.(uid);
   }
 
   function take(update: SourceUpdate): void {

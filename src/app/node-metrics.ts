@@ -1,7 +1,9 @@
 import { arch } from "node:os";
 import { KUBERNETES_VERSION, type KubeletConfig } from "../config/index.ts";
 import { type KubeletMetrics, makeKubeletMetrics, type Running } from "../metrics/index.ts";
+import { nameOf, namespaceOf, uidOf } from "../model/pod.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
+import { KIND_TEXT } from "../probes/index.ts";
 import type { Core, CoreDeps } from "./core.ts";
 import { readProcess } from "./process-facts.ts";
 import { containerType, type StepDone } from "./steps.ts";
@@ -27,10 +29,18 @@ export const nodeMetrics = (
   });
 
 /** What the core tells its metrics. */
-export const coreMetrics = (metrics: KubeletMetrics): Pick<CoreDeps, "onStep" | "onListed" | "onPodRuns"> => ({
+export const coreMetrics = (
+  metrics: KubeletMetrics,
+): Pick<CoreDeps, "onStep" | "onListed" | "onPodRuns" | "onProbe" | "onForget"> => ({
   onStep: (done) => countStep(done, metrics),
   onListed: (took) => metrics.relistSeconds.observe(took / 1000),
   onPodRuns: (took) => metrics.podStartSeconds.observe(took / 1000),
+  onProbe: (pod, container, kind, answer, took) => {
+    if (answer.kind === "error") return;
+    const of = { pod: nameOf(pod), namespace: namespaceOf(pod), uid: uidOf(pod) };
+    metrics.probes.answered({ ...of, container, kind: KIND_TEXT[kind] }, answer.kind !== "failure", took / 1000);
+  },
+  onForget: (uid) => metrics.probes.forget(uid),
 });
 
 /** As upstream, what is counted as started was tried; of these, the errors are counted beside. */

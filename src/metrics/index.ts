@@ -12,5 +12,6 @@ export {
   type Running,
 } from "./kubelet-metrics.ts";
 export { measuredImages, measuredRuntime, type OperationMetrics } from "./measured-runtime.ts";
+export { type ProbedContainer, ProbeMetrics } from "./probe-metrics.ts";
 export { type Counter, type Gauge, type Histogram, type Labels, MetricRegistry } from "./registry.ts";
 export { type RestClientRequest, restClientMetrics } from "./rest-client-metrics.ts";

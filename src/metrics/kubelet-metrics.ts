@@ -1,3 +1,4 @@
+import { ProbeMetrics } from "./probe-metrics.ts";
 import {
   type Counter,
   exponentialBuckets,
@@ -11,6 +12,8 @@ import {
 export interface KubeletMetrics {
   /** For those that only some nodes have. */
   readonly registry: MetricRegistry;
+  /** Of `/metrics/probes`. */
+  readonly probes: ProbeMetrics;
   /** All of it in the Prometheus text format, with what is known elsewhere read first. */
   render(): Promise<string>;
   /** Labels: operation_type, in upstream's words (`create_container`, …). */
@@ -81,6 +84,7 @@ export function makeKubeletMetrics(facts: MetricFacts): KubeletMetrics {
   const readProcess = registerProcess(registry, facts);
   return {
     registry,
+    probes: new ProbeMetrics(),
     async render() {
       await readProcess();
       return registry.render();

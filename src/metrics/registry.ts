@@ -3,6 +3,8 @@ export type Labels = { readonly [label: string]: string };
 /** A number that only grows. */
 export interface Counter {
   add(labels?: Labels, amount?: number): void;
+  /** Drops the series of a subject that is gone. */
+  remove(labels: Labels): void;
 }
 /** A number that is set, or asked for when metrics are read. */
 export interface Gauge {
@@ -12,6 +14,8 @@ export interface Gauge {
 }
 export interface Histogram {
   observe(value: number, labels?: Labels): void;
+  /** Drops the series of a subject that is gone. */
+  remove(labels: Labels): void;
 }
 
 interface Family {
@@ -42,7 +46,10 @@ export class MetricRegistry {
 
   counter(spec: MetricSpec): Counter {
     const series = this.#numbers(spec, "counter");
-    return { add: (labels = {}, amount = 1) => series.set(labels, (series.get(labels) ?? 0) + amount) };
+    return {
+      add: (labels = {}, amount = 1) => series.set(labels, (series.get(labels) ?? 0) + amount),
+      remove: (labels) => series.delete(labels),
+    };
   }
 
   gauge(spec: MetricSpec): Gauge {
@@ -82,6 +89,7 @@ export class MetricRegistry {
         one.count++;
         series.set(values, one);
       },
+      remove: (labels) => series.delete(labels),
     };
   }
 

@@ -72,6 +72,8 @@ async function serve(
     }
     case "metrics":
       return metricsText(await deps.metrics.render());
+    case "probe-metrics":
+      return metricsText(deps.metrics.probes.render());
     case "resource-metrics":
       return metricsText(await deps.usage.metrics(signal));
     case "summary":

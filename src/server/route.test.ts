@@ -15,6 +15,7 @@ const cases: readonly { ask: string; options?: Partial<RouteOptions>; route: Rou
   { ask: "GET /healthz/device-plugin", route: notYet("/healthz/device-plugin") },
   { ask: "GET /healthz/nothing", route: { kind: "no-route" } },
   { ask: "GET /metrics", route: { kind: "metrics" } },
+  { ask: "GET /metrics/probes", route: { kind: "probe-metrics" } },
   { ask: "GET /metrics/cadvisor", route: notYet("/metrics/cadvisor") },
   { ask: "GET /metrics/resource", route: { kind: "resource-metrics" } },
   { ask: "GET /metrics/foo", route: { kind: "no-route" } },

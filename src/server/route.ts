@@ -2,6 +2,7 @@
 export type Route =
   | { readonly kind: "health"; readonly check: string | undefined }
   | { readonly kind: "metrics" }
+  | { readonly kind: "probe-metrics" }
   | { readonly kind: "pods" }
   | { readonly kind: "running-pods" }
   | { readonly kind: "configz" }
@@ -111,7 +112,8 @@ const ENTRIES: readonly Entry[] = [
   { root: "/healthz/device-plugin", exact: true, opens: HEALTH, route: notYet("/healthz/device-plugin") },
   metrics("/metrics", { kind: "metrics" }),
   metrics("/metrics/resource", { kind: "resource-metrics" }),
-  ...["/metrics/cadvisor", "/metrics/probes", "/metrics/slis"].map((what) => metrics(what, { kind: "not-yet", what })),
+  metrics("/metrics/probes", { kind: "probe-metrics" }),
+  ...["/metrics/cadvisor", "/metrics/slis"].map((what) => metrics(what, { kind: "not-yet", what })),
   {
     root: "/stats",
     methods: ["GET", "POST"],

@@ -88,7 +88,7 @@ async function send({ ask, headers = spdy, fails, seen = snapshot, translates = 
     request,
     {
       view: { pods: () => [pod] },
-      metrics: { webSocketStreams: { add: (labels) => (counted = labels?.subresource) } },
+      metrics: { webSocketStreams: { add: (labels) => (counted = labels?.subresource), remove: () => {} } },
       runtime: () => runtime,
       webSocketStreams: translates,
       snapshot: (uid) => (uid === "u1" ? seen : undefined),

@@ -68,6 +68,18 @@ describe("probes, deadlines, admission and events of a cluster", () => {
     assert.equal(containerOf(await cluster.waitReady("web"))?.restartCount, 0);
   });
 
+  test("what probes found is counted", async () => {
+    const text = await cluster.kubectl("get", "--raw", `${NODES}/node/proxy/metrics/probes`);
+    const { metadata } = (await cluster.pod("web")) ?? {};
+    const series = new RegExp(
+      `^prober_probe_total{container="main",namespace="default",pod="web",pod_uid="${metadata?.uid}",probe_type="Readiness",result="(successful|failed)"} [1-9]`,
+    );
+    const sorted = text
+      .split("\n")
+      .map((line) => line.replace(/{(.*)}/, (_, labels: string) => `{${labels.split(",").toSorted().join()}}`));
+    assert.equal(sorted.filter((line) => series.test(line)).length, 2, text);
+  });
+
   test("a startup probe holds readiness back, and a knock at a port by name is enough", async () => {
     const port = { ports: [{ name: "http", containerPort: 8080 }] };
     await cluster.createPod(
