@@ -15,7 +15,11 @@ describe("examples/", () => {
       assert(manifest.kind === "pods", JSON.stringify(manifest));
       assert.deepEqual(manifest.warnings, []);
       for (const pod of manifest.pods)
-        assert.deepEqual([...fieldsWithoutEffect(pod, false), ...unsupportedFields(pod, false)], [], `${name} uses all it says`);
+        assert.deepEqual(
+          [...fieldsWithoutEffect(pod, false), ...unsupportedFields(pod, false)],
+          [],
+          `${name} uses all it says`,
+        );
     });
   }
 

@@ -145,13 +145,17 @@ describe("bad manifests", { timeout: 120_000 }, () => {
   });
 
   test("fields without effect are named, and those that would weaken a pod make it fail", async () => {
-    const probe = { exec: { command: ["true"] } };
-    node.put(shellPod("weak", STAY, { livenessProbe: probe }, { activeDeadlineSeconds: 500 }));
+    const preStop = { exec: { command: ["true"] } };
+    const limits = { "ephemeral-storage": "1Gi" };
+    node.put(shellPod("weak", STAY, { lifecycle: { preStop }, resources: { limits } }));
     node.put(shellPod("users", STAY, {}, { hostUsers: false }));
     await node.waitReady("weak");
     const said = await warnings("weak");
-    assert.match(said, /FieldHasNoEffect: spec\.activeDeadlineSeconds has no effect yet: the pod runs past/);
-    assert.match(said, /FieldHasNoEffect: spec\.containers\[0\]\.livenessProbe has no effect yet: /);
+    assert.match(
+      said,
+      /FieldHasNoEffect: spec\.containers\[0\]\.lifecycle\.preStop has no effect yet: the stop signal/,
+    );
+    assert.match(said, /FieldHasNoEffect: spec\.containers\[0\]\.resources\.limits\[ephemeral-storage\] has no/);
     const { status } = await node.waitPhase("users", "Failed");
     assert.equal(status?.reason, "PodFeatureUnsupported");
     assert.match(status?.message ?? "", /spec\.hostUsers: user namespaces are not supported yet/);
