@@ -1,5 +1,6 @@
 import { KubeletError } from "../base/fault.ts";
 import { seconds } from "../base/units.ts";
+import { References } from "../kube/index.ts";
 import { uidOf } from "../model/pod.ts";
 import type { Clock } from "../ports/clock.ts";
 import {
@@ -49,6 +50,7 @@ function start(doors: SimDoors, broken: Broken, signal: AbortSignal): RunningCor
   const { clock, random, log, files, mounts, runtime, images, network } = doors;
   const { api, node } = doors.cluster ?? {};
   const cluster = api && openClusterPods({ api, clock, random, log, nodeName: "sim", node: () => node }, signal);
+  const references = api ? new References({ api, clock, random, log }, signal) : withoutApi;
   const podCgroups = createPodCgroups(CGROUPS, doors.cgroups, log);
   const core = openCore(
     {
@@ -82,12 +84,12 @@ function start(doors: SimDoors, broken: Broken, signal: AbortSignal): RunningCor
           mounts,
           clock,
           random,
-          objects: withoutApi.objects,
-          tokens: withoutApi.tokens,
+          objects: references.objects,
+          tokens: references.tokens,
           downward: () => ({ nodeName: "sim", allocatable: {} }),
         },
       ),
-      references: withoutApi,
+      references,
       cgroups: { ...podCgroupVerbs(podCgroups), parentOf: (pod) => podCgroup(pod, CGROUPS).parent },
       readCredentials: async () => ({ found: [], missing: [] }),
       logTail: () => "",

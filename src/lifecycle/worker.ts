@@ -1,7 +1,7 @@
 import type { BackoffCurve } from "../base/backoff.ts";
-import { isFault, KubeletError, messageOf } from "../base/fault.ts";
+import { KubeletError, messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
-import { after, earliest, type Millis, millis } from "../base/units.ts";
+import { after, earliest, type Instant, type Millis, millis } from "../base/units.ts";
 import type { ImageState } from "../images/index.ts";
 import type { Container, Pod } from "../model/kubernetes.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
@@ -97,9 +97,11 @@ export async function workPod(mailbox: Mailbox, deps: WorkerDeps, signal: AbortS
       await mailbox.rest(deps.clock, plan.wakeAt, signal);
       continue;
     }
-    if ((await pace.beforeRepeating(plan.steps, mailbox, signal)) === "stop") continue;
-    const outcome = await run(plan.steps, mailbox, memory, pace, deps, signal);
-    stale = plan.steps.find(isLoud);
+    if ((await pace.beforeRepeating(plan.steps, mailbox, signal)) === "again") continue;
+    const begun: Step[] = [];
+    const outcome = await run(plan.steps, begun, mailbox, memory, pace, deps, signal);
+    // Not those after a step that failed: reading the pod for nothing would ring, and end the rest before the next try.
+    stale = begun.find(isLoud);
     cleaned = outcome === "finished";
     if (outcome === "finished") continue;
     if (outcome === "done" && onlyFetches(plan.steps)) await mailbox.rest(deps.clock, plan.wakeAt, signal);
@@ -167,9 +169,13 @@ function timeLeft({ pod, uid }: PodIntent, seen: PodSnapshot | undefined, deps: 
   return millis(Math.max(0, limit * 1000 - gone));
 }
 
-/** "done", "finished", or how long to wait before the next try. A stop that comes in ends a running pod's plan between two steps. */
+/**
+ * "done", "finished", or how long to wait before the next try. A stop that comes in ends a running pod's plan between two steps. `begun` takes the steps
+ * that were tried.
+ */
 async function run(
   steps: readonly Step[],
+  begun: Step[],
   mailbox: Mailbox,
   memory: Memory,
   pace: Pace,
@@ -182,6 +188,7 @@ async function run(
     for (const step of steps) {
       if (goal === "run" && mailbox.stopping.aborted) break;
       current = step;
+      begun.push(step);
       deps.log.debug(4, "Step", { uid, step: step.kind, ...("id" in step ? { id: step.id } : {}) });
       await deps.execute(step, mailbox, memory, signal);
       pace.succeeded(step);
@@ -190,16 +197,10 @@ async function run(
     return "done";
   } catch (error) {
     if (isHurry(error) && !signal.aborted) return "done";
-    // What is missing rings when it comes, and must not find the worker asleep; until then its rest is pace enough.
-    if (isForWant(error)) pace.forgive();
-    else if (current) pace.failed(current);
+    if (current) pace.failed(current);
     return patienceWith(error, uid, pod, current, deps, signal);
   }
 }
-
-/** Something that the pod refers to is not there. */
-const isForWant = (error: unknown): boolean =>
-  isFault(error, "waiting") || (error instanceof KubeletError && isFault(error.cause, "waiting"));
 
 /** How long to wait after a failed step. Bugs are thrown on. */
 function patienceWith(
@@ -274,6 +275,8 @@ class Pace {
   readonly #clock: Clock;
   #last = "";
   #repeats = 0;
+  /** The plan that waits for its turn. */
+  #held: { readonly key: string; readonly until: Instant } | undefined;
   /** Failures since the last success. */
   readonly #failures = new Map<Step["kind"], number>();
 
@@ -281,25 +284,28 @@ class Pace {
     this.#clock = clock;
   }
 
-  /** "stop" when the pod is to stop meanwhile. */
-  async beforeRepeating(steps: readonly Step[], mailbox: Mailbox, signal: AbortSignal): Promise<"go" | "stop"> {
+  /** "again": something happened meanwhile, and the plan is older than that. */
+  async beforeRepeating(steps: readonly Step[], mailbox: Mailbox, signal: AbortSignal): Promise<"go" | "again"> {
     const key = steps
       .map((step) => `${step.kind} ${"id" in step ? step.id : ""} ${"attempt" in step ? step.attempt : ""}`)
       .join();
+    // The same plan, made anew while it is held back, is no repetition.
+    if (this.#held?.key !== key) this.#held = { key, until: this.#holdUntil(key, steps) };
+    const { until } = this.#held;
+    if (this.#clock.monotonic() < until) {
+      await mailbox.rest(this.#clock, until, signal);
+      if (this.#clock.monotonic() < until) return "again";
+    }
+    this.#held = undefined;
+    return "go";
+  }
+
+  #holdUntil(key: string, steps: readonly Step[]): Instant {
     this.#repeats = key === this.#last ? this.#repeats + 1 : 0;
     this.#last = key;
+    const now = this.#clock.monotonic();
     const tries = Math.max(this.#repeats, ...steps.map(({ kind }) => this.#failures.get(kind) ?? 0));
-    if (tries <= 2) return "go";
-    const { stopping } = mailbox;
-    const either = mailbox.intent.goal === "run" ? AbortSignal.any([signal, stopping]) : signal;
-    try {
-      await this.#clock.sleep(millis(Math.min(100 * 2 ** (tries - 3), 5_000)), either);
-      return "go";
-    } catch (error) {
-      signal.throwIfAborted();
-      if (stopping.aborted) return "stop";
-      throw error;
-    }
+    return tries <= 2 ? now : after(now, millis(Math.min(100 * 2 ** (tries - 3), 5_000)));
   }
 
   failed({ kind }: Step): void {
@@ -315,5 +321,6 @@ class Pace {
   forgive(): void {
     this.#failures.clear();
     this.#last = "";
+    this.#held = undefined;
   }
 }

@@ -1,4 +1,4 @@
-import type { Node, Pod, PodStatus } from "../model/kubernetes.ts";
+import type { Node, Pod, PodStatus, Volume } from "../model/kubernetes.ts";
 import { hasEndedPhase, isMirror, nameOf } from "../model/pod.ts";
 import { mayRestart } from "../model/restart.ts";
 import type { Collection, KubeObject } from "../ports/kube-api.ts";
@@ -11,6 +11,20 @@ import type { World } from "./world.ts";
 export const SIM_NODE = "sim";
 const SCHEDULED = { type: "PodScheduled", status: "True", lastTransitionTime: "2026-01-01T00:00:00Z" };
 export const PODS: Collection = { group: "", version: "v1", resource: "pods", namespace: "default" };
+
+const CA = "kube-root-ca.crt";
+const CONFIG_MAPS: Collection = { ...PODS, resource: "configmaps" };
+/** What admission gives to every pod of a cluster: a token, and the CA to trust. */
+const API_ACCESS: Volume = {
+  name: "kube-api-access",
+  projected: {
+    sources: [
+      { serviceAccountToken: { path: "token", expirationSeconds: 3607 } },
+      { configMap: { name: CA } },
+      { downwardAPI: { items: [{ path: "namespace", fieldRef: { fieldPath: "metadata.namespace" } }] } },
+    ],
+  },
+};
 
 /**
  * The rest of the cluster: an API server that outlives every kubelet, and what no change in it may show.
@@ -26,6 +40,7 @@ export class SimCluster {
   readonly touchedAt = new Map<string, number>();
   /** Somebody else writes right now. */
   #foreign = false;
+  #authorities = 0;
 
   constructor(world: World, chance: Chance) {
     this.#world = world;
@@ -33,6 +48,8 @@ export class SimCluster {
     this.faults = new ApiFaults(chance);
     this.#chance = chance;
     this.beQuick();
+    this.server.create({ ...PODS, resource: "serviceaccounts" }, { metadata: { name: "default" } });
+    this.#changeAuthority();
     this.server.onChange = (change) => {
       if (change.collection === "/pods") this.#judge(change);
     };
@@ -57,6 +74,7 @@ export class SimCluster {
 
   /** The scheduler binds a pod to this node, or somebody changes its spec. */
   bind(pod: Pod): void {
+    this.#changeAuthority();
     const old = this.find(nameOf(pod));
     const generation = (old?.metadata?.generation ?? 0) + 1;
     this.act((server) =>
@@ -64,10 +82,26 @@ export class SimCluster {
         ...old,
         ...pod,
         metadata: { ...old?.metadata, ...pod.metadata, generation },
-        spec: { ...pod.spec, nodeName: SIM_NODE },
+        spec: {
+          ...pod.spec,
+          nodeName: SIM_NODE,
+          serviceAccountName: "default",
+          volumes: [...(pod.spec?.volumes ?? []), API_ACCESS],
+        },
         status: old?.status ?? { phase: "Pending", qosClass: "BestEffort", conditions: [SCHEDULED] },
       } as KubeObject),
     );
+  }
+
+  /** What all pods' files should show. */
+  get authority(): string {
+    return `authority ${this.#authorities}`;
+  }
+
+  #changeAuthority(): void {
+    this.#authorities++;
+    const object = { metadata: { name: CA }, data: { "ca.crt": this.authority } };
+    this.server.put(CONFIG_MAPS, object as KubeObject);
   }
 
   delete(pod: Pod, gracePeriodSeconds: number | undefined): void {

@@ -3,6 +3,7 @@ import type { Pod } from "../model/kubernetes.ts";
 import { ANNOTATION_CONFIG_HASH, ANNOTATION_CONFIG_MIRROR } from "../model/names.ts";
 import { annotationOf, hasEndedPhase, isMirror, isStatic, nameOf } from "../model/pod.ts";
 import type { SimCluster } from "./cluster.ts";
+import type { Disk } from "./disk.ts";
 import type { Wishes } from "./rules.ts";
 import type { SimContainer, World } from "./world.ts";
 
@@ -29,6 +30,17 @@ export function clusterFlaws(cluster: SimCluster, wishes: Wishes, world: World):
       flaws.push(`I7 mirror pod ${nameOf(mirror)} is left of a static pod that nobody wants`);
   }
   return flaws;
+}
+
+/** Files that do not show the objects that they come from, in pods that run. */
+export function fileFlaws(cluster: SimCluster, disk: Disk, world: World): readonly string[] {
+  return cluster.all().flatMap(({ metadata: { uid = "" } = {} }) => {
+    const runs = [...world.containersOf(uid)].some(({ state }) => state === "running");
+    const path = `/var/lib/kubelet/pods/${uid}/volumes/kubernetes.io~projected/kube-api-access/ca.crt`;
+    const { entry } = disk.walk(path, true);
+    const text = entry?.kind === "file" ? new TextDecoder().decode(entry.content) : "nothing";
+    return !runs || text === cluster.authority ? [] : [`I7 ${path} shows ${text}, not ${cluster.authority}`];
+  });
 }
 
 function mirrorFlaws(

@@ -1,6 +1,6 @@
 import { containersOf } from "../model/pod.ts";
 import { mayRestart } from "../model/restart.ts";
-import { clusterFlaws } from "./outcome-cluster.ts";
+import { clusterFlaws, fileFlaws } from "./outcome-cluster.ts";
 import { hasEnded, mayHaveEnded, type Wishes } from "./rules.ts";
 import type { SimKubelet, SimNode } from "./sim-kubelet.ts";
 import type { SimContainer, World } from "./world.ts";
@@ -63,7 +63,8 @@ export function flawsOf(node: SimNode, wishes: Wishes, kubelet: SimKubelet): rea
       flaw(`I7 pod ${uid} is told to be ${phase} while a container of it runs`);
     }
   }
-  const shown = node.cluster ? clusterFlaws(node.cluster, wishes, world) : [];
+  const { cluster } = node;
+  const shown = cluster ? [...clusterFlaws(cluster, wishes, world), ...fileFlaws(cluster, disk, world)] : [];
   return [...flaws, ...shown, ...growthOf(world, wishes, kubelet.sizes())];
 }
 
@@ -94,6 +95,11 @@ function growthOf(world: World, wishes: Wishes, sizes: Readonly<Record<string, n
     events: 2_000,
     stories: 3 * wishes.wanted.size,
     reports: wishes.wanted.size,
+    volumeUpdates: wishes.wanted.size,
+    references: wishes.wanted.size,
+    tokens: wishes.wanted.size,
+    referencedObjects: 1,
+    serviceNamespaces: 1,
   };
   return Object.entries(sizes)
     .filter(([name, size]) => size > (limits[name] ?? 0))
