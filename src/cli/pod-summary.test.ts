@@ -43,7 +43,7 @@ const cases: readonly { name: string; pod: Over; line: string; waits: RegExp | u
     name: "an unready one",
     pod: { main: [one("a", { ...up, ready: false })] },
     line: "0/1 Running 0",
-    waits: /"a" is running and not ready yet/,
+    waits: /"a" is running and not ready: its readiness probe has not succeeded/,
   },
   {
     name: "a crash loop",
