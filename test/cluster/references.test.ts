@@ -45,7 +45,8 @@ describe("what pods refer to", () => {
   const onNode = ({ metadata }: Pod, kind: string, ...path: string[]): string =>
     join(cluster.node.places.root, "pods", metadata?.uid ?? "", "volumes", `kubernetes.io~${kind}`, ...path);
 
-  const until = (what: string, check: () => boolean) => waitFor(what, async () => check(), { timeout: 30_000, interval: 2 });
+  const until = (what: string, check: () => boolean) =>
+    waitFor(what, async () => check(), { timeout: 30_000, interval: 2 });
   const eventOf = async (name: string, reason: string): Promise<AnyObject> => {
     const selector = encodeURIComponent(`involvedObject.name=${name},reason=${reason}`);
     const list = () => cluster.api.list(`${CORE}/events?fieldSelector=${selector}`);
