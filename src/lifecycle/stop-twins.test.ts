@@ -29,6 +29,7 @@ test("stopContainers() waits for both of two instances of one name, and throws t
       stopped.push(id);
       if (id === "old") throw new KubeletError("Cannot stop old", { code: "runtime-timeout", call: "StopContainer" });
     },
+    containerStatus: () => Promise.reject(new TypeError("Only what is to restart is asked for")),
   };
   const stops = [stopOf("old"), stopOf("new"), stopOf("proxy", { name: "proxy", after: ["web"] })];
   const stopping = stopContainers(stops, undefined, memoryOf(), { runtime, clock, events: { record() {} } }, life);

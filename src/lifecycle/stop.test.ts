@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { backoffCurve } from "../base/backoff.ts";
 import { type Millis, millis, seconds } from "../base/units.ts";
 import type { Pod } from "../model/kubernetes.ts";
+import type { ContainerStatus } from "../model/runtime.ts";
 import type { EventRecord } from "../ports/events.ts";
 import { VirtualTime } from "../sim/virtual-time.ts";
 import { Memory } from "./memory.ts";
@@ -24,7 +25,11 @@ const stopOf = (name: string, more: Partial<Stop> = {}): Stop => ({
 async function stopAll(
   stops: readonly Stop[],
   ends: Readonly<Record<string, number>>,
-  { orphan = false, abortAt }: { readonly orphan?: boolean; readonly abortAt?: number } = {},
+  {
+    orphan = false,
+    abortAt,
+    endedBefore = [],
+  }: { readonly orphan?: boolean; readonly abortAt?: number; readonly endedBefore?: readonly string[] } = {},
 ) {
   const time = new VirtualTime();
   const life = new AbortController();
@@ -37,6 +42,8 @@ async function stopAll(
       calls.push(`${time.now()} ${id} ${grace}`);
       await clock.sleep(millis(ends[id.slice(3)] ?? 0), signal);
     },
+    containerStatus: async (id: string) =>
+      ({ id, state: endedBefore.includes(id) ? "exited" : "running" }) as ContainerStatus,
   };
   let end: number | Error | undefined;
   stopContainers(
@@ -86,6 +93,12 @@ test("stopContainers() lets a sidecar wait for those it serves, out of its own g
   assert.deepEqual(calls, ["0 id-web 30000", "10400 id-proxy 20000"]);
   const late = await stopAll([stopOf("proxy", { after: ["web"], grace: seconds(3) }), stopOf("web")], { web: 10_400 });
   assert.deepEqual(late.calls, ["0 id-web 30000", "3000 id-proxy 2000"]);
+});
+
+test("stopContainers() leaves what ended by itself alone, so that its policy decides whether it starts again", async () => {
+  const ended = { endedBefore: ["id-web"] };
+  const { calls, events, memory } = await stopAll([stopOf("web", { restart: true })], {}, ended);
+  assert.deepEqual([calls, events, [...memory.restarting]], [[], [], []]);
 });
 
 test("stopContainers() remembers what is stopped in order to start again, before it is stopped", async () => {

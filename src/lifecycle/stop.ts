@@ -1,3 +1,4 @@
+import { isFault } from "../base/fault.ts";
 import { millis } from "../base/units.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { containerSubject } from "../model/subject.ts";
@@ -11,7 +12,7 @@ import type { Stop } from "./step.ts";
 const LEAST_GRACE = millis(2_000);
 
 export interface StopDeps {
-  readonly runtime: Pick<Runtime, "stopContainer">;
+  readonly runtime: Pick<Runtime, "stopContainer" | "containerStatus">;
   readonly events: Events;
   readonly clock: Clock;
 }
@@ -50,6 +51,7 @@ async function stopOne(
 ): Promise<void> {
   const begun = deps.clock.monotonic();
   if (before.length > 0) await within(stop, before, deps.clock, signal);
+  if (stop.restart && (await hasEnded(stop.id, deps, signal))) return;
   const used = deps.clock.monotonic() - begun;
   if (pod) {
     const about = containerSubject(pod, stop.name);
@@ -58,6 +60,19 @@ async function stopOne(
   const grace = millis(Math.max(LEAST_GRACE, stop.grace - Math.floor(used / 1000) * 1000));
   if (stop.restart) memory.stopToRestart(stop.id);
   await deps.runtime.stopContainer(stop.id, grace, signal);
+}
+
+/**
+ * What is to restart may have ended by itself, and the event of it be lost: its restart policy decides then, not we. Asked of the runtime, because
+ * times of the wall clock don't tell when that was set back.
+ */
+async function hasEnded(id: string, { runtime }: StopDeps, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await runtime.containerStatus(id, signal)).state === "exited";
+  } catch (error) {
+    if (isFault(error, "runtime-not-found")) return true;
+    throw error;
+  }
 }
 
 /** Waits for the others, but not longer than the grace. */
