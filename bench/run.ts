@@ -1,8 +1,10 @@
 /** Sets the stage, runs the rows, clears the stage. */
+
 import { cpSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { enterOwnNetwork } from "../scripts/lib/own-network.ts";
 import { step } from "../scripts/lib/progress.ts";
+import { orAborted } from "../src/base/abort.ts";
 import { CgroupRoot } from "../test/support/cgroups.ts";
 import { Scratch } from "../test/support/scratch.ts";
 import { BareClient } from "./bare-client.ts";
@@ -18,7 +20,7 @@ import { recover } from "./rows/recover.ts";
 import { rest } from "./rows/rest.ts";
 import { restart } from "./rows/restart.ts";
 import { start } from "./rows/start.ts";
-import { orAborted, Traces } from "./stage.ts";
+import { Traces } from "./stage.ts";
 
 const ROWS: Readonly<Record<RowName, (contenders: Contenders) => Promise<readonly Measured[]>>> = {
   start,

@@ -1,7 +1,9 @@
 /** Sets the stage of a cluster, runs its rows, clears the stage. */
+
 import { cpSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { step } from "../../scripts/lib/progress.ts";
+import { orAborted } from "../../src/base/abort.ts";
 import type { Node, Pod } from "../../src/model/kubernetes.ts";
 import { TestCluster } from "../../test/support/cluster.ts";
 import { Scratch } from "../../test/support/scratch.ts";
@@ -9,7 +11,7 @@ import { progress } from "../contenders.ts";
 import type { Options } from "../options.ts";
 import { buildOwn, goKubelet } from "../programs.ts";
 import type { ClusterRowName, Measured } from "../result.ts";
-import { orAborted, Traces } from "../stage.ts";
+import { Traces } from "../stage.ts";
 import { ApiWatch } from "./api-watch.ts";
 import { type ClusterContenders, Contender, PODS, type Shared } from "./contender.ts";
 import { RequestLog } from "./request-log.ts";

@@ -1,20 +1,19 @@
-import { arch } from "node:os";
 import { connectKubeApi, type KubeConnection } from "../adapters/kube/index.ts";
 import { createNodeFacts } from "../adapters/linux/index.ts";
 import { createKeys } from "../adapters/x509/index.ts";
+import { orAborted } from "../base/abort.ts";
 import type { Log } from "../base/log.ts";
-import { millis } from "../base/units.ts";
 import type { KubeletConfig } from "../config/index.ts";
 import { References } from "../kube/index.ts";
 import { clientCertificateMetrics, type KubeletMetrics, restClientMetrics } from "../metrics/index.ts";
-import { GO_ARCH } from "../model/node-labels.ts";
+import { goArch } from "../model/node-labels.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Events } from "../ports/events.ts";
 import type { Files } from "../ports/files.ts";
 import type { ApiEndpoint, CredentialSource, KubeApi } from "../ports/kube-api.ts";
 import type { Random } from "../ports/random.ts";
 import type { Images, Runtime } from "../ports/runtime.ts";
-import { declaredFeatures, Registration, registrationOptions } from "../registration/index.ts";
+import { declaredFeatures, heartbeatPatience, Registration, registrationOptions } from "../registration/index.ts";
 import { EventSink } from "../reporting/index.ts";
 import { type ClusterPods, openClusterPods } from "./cluster-pods.ts";
 import type { NodeView } from "./core.ts";
@@ -38,7 +37,8 @@ export interface NodeParts {
   /** Hands the range of pod addresses on to the runtime's network. */
   readonly usePodCidr: (podCidrs: string, signal: AbortSignal) => Promise<void>;
   readonly waitsForPodCidr: boolean;
-  readonly runtimeProblem: () => string | undefined;
+  /** What else keeps the node from running pods. */
+  readonly moreProblems: () => readonly string[];
   /** Pods that waited for a network of their own may begin. */
   readonly onNetworkReady: () => void;
 }
@@ -139,14 +139,10 @@ export async function openCluster(config: KubeletConfig, deps: ClusterDeps, sign
         ...deps,
         ...parts,
         api: limited,
-        heartbeats: heartbeats.limited(
-          undefined,
-          millis(Math.min(options.updateFrequency, options.leaseDurationSeconds * 1000)),
-        ),
+        heartbeats: heartbeats.limited(undefined, heartbeatPatience(options)),
         facts: createNodeFacts(parts.cgroupVersion, clock),
-        arch: GO_ARCH[arch()] ?? arch(),
+        arch: goArch(process.arch),
         declaredFeatures: declaredFeatures({ webSocketStreams: config.gatesOn.has("ExtendWebSocketsToKubelet") }),
-        moreProblems: () => [parts.runtimeProblem()].filter((text) => text !== undefined),
         onNode: () => {
           pods.reporter.nodeChanged();
           serving?.addressesChanged();
@@ -170,7 +166,7 @@ export async function openCluster(config: KubeletConfig, deps: ClusterDeps, sign
 
 /** As the API server's audit log knows us. */
 const userAgent = (version: string): string =>
-  `kubelet/${version} (linux/${GO_ARCH[arch()] ?? arch()}) kubernetes/kubelet-ts`;
+  `kubelet/${version} (linux/${goArch(process.arch)}) kubernetes/kubelet-ts`;
 
 const closedAfterUse = (connection: KubeConnection): KubeConnection & AsyncDisposable =>
   Object.assign(connection, { [Symbol.asyncDispose]: async () => connection.close() });
@@ -179,14 +175,7 @@ const closedAfterUse = (connection: KubeConnection): KubeConnection & AsyncDispo
 function whenReady({ credentials, ready }: Identity): CredentialSource {
   return {
     async current(signal) {
-      const aborted = Promise.withResolvers<never>();
-      const onAbort = () => aborted.reject(signal.reason);
-      signal.addEventListener("abort", onAbort, { once: true });
-      try {
-        await Promise.race([ready, aborted.promise]);
-      } finally {
-        signal.removeEventListener("abort", onAbort);
-      }
+      await orAborted(ready, signal);
       return credentials.current(signal);
     },
     refused: (refused) => credentials.refused(refused),

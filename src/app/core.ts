@@ -1,4 +1,5 @@
 import type { NodeShape } from "../admission/index.ts";
+import { untilAborted } from "../base/abort.ts";
 import { type BackoffCurve, backoffCurve, jittered } from "../base/backoff.ts";
 import { messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
@@ -16,7 +17,7 @@ import {
   workPod,
 } from "../lifecycle/index.ts";
 import type { Container, Node, Pod } from "../model/kubernetes.ts";
-import { hasEndedPhase, isStatic, uidOf } from "../model/pod.ts";
+import { hasEndedPhase, isStatic, isTerminalPhase, uidOf } from "../model/pod.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import { podSubject } from "../model/subject.ts";
 import { type CountedEvent, EventLog, type TimelineEntry } from "../node/index.ts";
@@ -30,7 +31,7 @@ import type { Images, Runtime } from "../ports/runtime.ts";
 import { Probes, type ProbesDeps } from "../probes/index.ts";
 import type { PodCgroups } from "../resources/index.ts";
 import type { RejectedManifest, SourceUpdate } from "../sources/index.ts";
-import { isTerminalPhase, type Posted, StatusBoard } from "../status/index.ts";
+import { type Posted, StatusBoard } from "../status/index.ts";
 import { unsupportedVolumes, type Volumes, VolumeUpdates } from "../volumes/index.ts";
 import type { ClusterPods } from "./cluster-pods.ts";
 import type { ConfigDeps, NodeSettings } from "./configs.ts";
@@ -329,7 +330,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
       leftovers.sourceSpoke();
     }
     // Without any source there is nothing to run; what an earlier kubelet ran is left alone.
-    return new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    return untilAborted(signal);
   }
 
   return {

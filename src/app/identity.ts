@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { openCredentials } from "../adapters/kube/credentials.ts";
+import { untilAborted } from "../base/abort.ts";
 import { KubeletError, messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
 import {
@@ -88,7 +89,7 @@ export async function openIdentity(
     ready: Promise.resolve(),
     trouble: () => undefined,
     expiresAt: () => undefined,
-    run: (until) => new Promise((_, reject) => onceAborted(until, reject)),
+    run: untilAborted,
   };
 }
 
@@ -196,8 +197,3 @@ async function inlinePair({ user: { certificate }, path }: Kubeconfig, files: Fi
 }
 
 const failed = (work: Promise<unknown>): Promise<never> => work.then(() => new Promise<never>(() => {}));
-
-function onceAborted(signal: AbortSignal, reject: (reason: unknown) => void): void {
-  if (signal.aborted) reject(signal.reason);
-  else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-}

@@ -1,6 +1,6 @@
-import { arch } from "node:os";
 import { KUBERNETES_VERSION, type KubeletConfig } from "../config/index.ts";
 import { type KubeletMetrics, makeKubeletMetrics, type Running } from "../metrics/index.ts";
+import { goArch } from "../model/node-labels.ts";
 import { nameOf, namespaceOf, uidOf } from "../model/pod.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import { KIND_TEXT } from "../probes/index.ts";
@@ -22,7 +22,7 @@ export const nodeMetrics = (
       gitCommit: "",
       buildDate: "",
       nodeVersion: process.version,
-      platform: `linux/${arch() === "x64" ? "amd64" : arch()}`,
+      platform: `linux/${goArch(process.arch)}`,
     },
     process: readProcess,
     running: () => runningOf(core()?.snapshots() ?? []),

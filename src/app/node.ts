@@ -10,6 +10,7 @@ import {
   type HostFacts,
 } from "../adapters/linux/index.ts";
 import { KubeletError } from "../base/fault.ts";
+import { goDuration } from "../base/go-duration.ts";
 import type { Log } from "../base/log.ts";
 import { seconds } from "../base/units.ts";
 import type { KubeletConfig } from "../config/index.ts";
@@ -206,7 +207,7 @@ export async function runNode(
       cgroupVersion: host.cgroupVersion,
       usePodCidr: runtime.usePodCidr,
       waitsForPodCidr: runtime.waitsForPodCidr,
-      runtimeProblem: () => silenceText(runtimeSilence()),
+      moreProblems: () => silenceProblems(runtimeSilence()),
       onNetworkReady: ringAll,
     },
     signal,
@@ -217,10 +218,11 @@ export async function runNode(
 /** Upstream's threshold and words: a node whose runtime does not answer takes no more pods. */
 const SILENCE_LIMIT = seconds(180);
 
-const silenceText = (silence: number): string | undefined =>
-  silence <= SILENCE_LIMIT
-    ? undefined
-    : `PLEG is not healthy: pleg was last seen active ${Math.floor(silence / 60_000)}m${Math.floor(silence / 1000) % 60}s ago; threshold is 3m0s`;
+function silenceProblems(silence: number): readonly string[] {
+  if (silence <= SILENCE_LIMIT) return [];
+  const since = goDuration(seconds(Math.floor(silence / 1000)));
+  return [`PLEG is not healthy: pleg was last seen active ${since} ago; threshold is ${goDuration(SILENCE_LIMIT)}`];
+}
 
 /** The same images; `tell` is called when one came or went. */
 function toldImages(images: Images, tell: () => void): Images {

@@ -1,6 +1,6 @@
 import { seconds } from "../base/units.ts";
 import { isGiven, type KubeletConfig } from "../config/index.ts";
-import { GO_ARCH, initialLabels } from "../model/node-labels.ts";
+import { goArch, initialLabels } from "../model/node-labels.ts";
 import { type Amounts, amountsOf } from "../model/pod-resources.ts";
 import { allocatable, type CgroupDriver, type PodCgroupsOptions, type ResourceFacts } from "../resources/index.ts";
 import type { CoreSettings } from "./core.ts";
@@ -121,7 +121,7 @@ export function coreSettings(
     },
     shape: {
       name: config.nodeName,
-      labels: initialLabels(config.nodeName, GO_ARCH[process.arch] ?? process.arch, flags.nodeLabels),
+      labels: initialLabels(config.nodeName, goArch(process.arch), flags.nodeLabels),
       taints: kubelet.registerWithTaints,
       declaredFeatures: [],
       allocatable: { cpu: amounts.cpu ?? 0, memory: amounts.memory ?? 0, pods },

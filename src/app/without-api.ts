@@ -1,3 +1,4 @@
+import { untilAborted } from "../base/abort.ts";
 import { KubeletError } from "../base/fault.ts";
 import { namespaceOf, specOf } from "../model/pod.ts";
 import type { PodReferences } from "../ports/referenced.ts";
@@ -28,6 +29,6 @@ export const withoutApi: PodReferences = {
   },
   revision: () => 0,
   onChange: () => {},
-  run: (signal) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+  run: untilAborted,
   sizes: {},
 };

@@ -1,11 +1,12 @@
 import type { ContainerStatus, Pod } from "../model/kubernetes.ts";
+import { isTerminalPhase } from "../model/pod.ts";
 import { age } from "./table.ts";
 
 /** What a pod waits for, one sentence each, in plain words. Empty: nothing. */
 export function waitsOf(pod: Pod, now: Date): readonly string[] {
   const { status, spec, metadata } = pod;
   if (metadata?.deletionTimestamp) return ["It is being stopped: its containers have their grace period to end."];
-  if (status?.phase === "Failed" || status?.phase === "Succeeded") {
+  if (status && isTerminalPhase(status.phase)) {
     return status.message
       ? [`It is over (${status.phase}${status.reason ? `, ${status.reason}` : ""}): ${status.message}`]
       : [];

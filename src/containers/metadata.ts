@@ -1,4 +1,5 @@
 import { containerHash } from "../model/container-hash.ts";
+import { goJson } from "../model/go-json.ts";
 import type { Container, ContainerPort, LifecycleHandler, Pod } from "../model/kubernetes.ts";
 import {
   ANNOTATION_CONTAINER_HASH,
@@ -80,12 +81,4 @@ function handlerValue({ exec, httpGet, tcpSocket, sleep }: LifecycleHandler): ob
     ...(tcpSocket ? { tcpSocket: { port: tcpSocket.port, ...(tcpSocket.host ? { host: tcpSocket.host } : {}) } } : {}),
     ...(sleep ? { sleep: { seconds: sleep.seconds } } : {}),
   };
-}
-
-/** JSON as Go's encoder writes it, which escapes what could end an HTML script. */
-function goJson(value: object): string {
-  return JSON.stringify(value).replace(
-    /[<>&\u2028\u2029]/g,
-    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
+import { goJson } from "../model/go-json.ts";
 import type { Pod, Secret } from "../model/kubernetes.ts";
 import { secretValues } from "../model/object-values.ts";
 import { namespaceOf, specOf } from "../model/pod.ts";
@@ -111,9 +112,3 @@ function hashOf({ username, password, email }: DockerAuth): string {
     .update(`{${fields.join(",")}}`)
     .digest("hex");
 }
-
-const goJson = (text: string): string =>
-  JSON.stringify(text).replace(
-    /[<>&\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { orAborted } from "../base/abort.ts";
 import { KubeletError, runtimeText } from "../base/fault.ts";
 import { Semaphore } from "../base/semaphore.ts";
 import type { Millis } from "../base/units.ts";
@@ -70,13 +71,9 @@ export class Pulls {
     const key = keyOf(order);
     const shared = this.#running.get(key) ?? this.#begin(key, order);
     shared.users++;
-    const left = Promise.withResolvers<never>();
-    const onAbort = () => left.reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
     try {
-      return await Promise.race([shared.result, left.promise]);
+      return await orAborted(shared.result, signal);
     } finally {
-      signal.removeEventListener("abort", onAbort);
       if (--shared.users === 0) {
         if (this.#running.get(key) === shared) this.#running.delete(key);
         shared.cancel.abort(signal.reason);

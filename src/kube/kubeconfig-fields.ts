@@ -1,4 +1,5 @@
 import type { Problem } from "../base/fault.ts";
+import { isRecord } from "../base/record.ts";
 import type { Pem } from "../model/api-user.ts";
 import { nearest } from "../model/nearest.ts";
 
@@ -29,8 +30,8 @@ export class FieldReader {
   }
 
   static of(value: unknown, path: string, findings: Findings): FieldReader {
-    const reader = new FieldReader(isObject(value) ? value : {}, path, findings);
-    if (!isObject(value)) findings.problems.push({ field: path, message: `must be an object, is ${typeName(value)}` });
+    const reader = new FieldReader(isRecord(value) ? value : {}, path, findings);
+    if (!isRecord(value)) findings.problems.push({ field: path, message: `must be an object, is ${typeName(value)}` });
     return reader;
   }
 
@@ -72,7 +73,7 @@ export class FieldReader {
   }
 
   object(name: string): FieldReader | undefined {
-    const value = this.#typed(name, "an object", isObject);
+    const value = this.#typed(name, "an object", isRecord);
     return value && new FieldReader(value, this.path(name), this.#findings);
   }
 
@@ -133,8 +134,8 @@ export class FieldReader {
   /** What stands under `extensions` for `name`. */
   extension(name: string): unknown {
     const list = this.#object.extensions;
-    const found = (Array.isArray(list) ? list : []).find((entry) => isObject(entry) && entry.name === name);
-    return isObject(found) ? found.extension : undefined;
+    const found = (Array.isArray(list) ? list : []).find((entry) => isRecord(entry) && entry.name === name);
+    return isRecord(found) ? found.extension : undefined;
   }
 
   /** Call after the last field: names the others. */
@@ -161,14 +162,12 @@ export class FieldReader {
   }
 }
 
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 const isEmpty = (value: unknown): boolean =>
   value === undefined ||
   value === null ||
   value === "" ||
   (Array.isArray(value) && value.length === 0) ||
-  (isObject(value) && Object.keys(value).length === 0);
+  (isRecord(value) && Object.keys(value).length === 0);
 const show = (name: string): string => JSON.stringify(name.slice(0, 80));
 
 function typeName(value: unknown): string {

@@ -1,4 +1,5 @@
 import type { Problem } from "../base/fault.ts";
+import { isRecord } from "../base/record.ts";
 import type { Pod } from "./kubernetes.ts";
 import { nearest } from "./nearest.ts";
 import { POD_SCHEMA } from "./pod-schema.ts";
@@ -26,7 +27,7 @@ export function decodePodList(value: unknown): Decoded<readonly Pod[]> {
 
 function decodeRoot(value: unknown, kind: "Pod" | "PodList"): Decoded<unknown> {
   const collected: Collected = { problems: [], unknownFields: [] };
-  if (!isObject(value))
+  if (!isRecord(value))
     return {
       kind: "invalid",
       problems: [{ field: "", message: `must be an object of kind ${kind}, is ${nameType(value)}` }],
@@ -49,7 +50,7 @@ interface Collected {
 function decodeObject(value: unknown, type: string, path: string, to: Collected): unknown {
   const fields = POD_SCHEMA[type];
   if (!fields) throw new TypeError(`No type ${type} in the field table`);
-  if (!isObject(value)) return wrong(to, path, "an object", value);
+  if (!isRecord(value)) return wrong(to, path, "an object", value);
   const entries: [string, unknown][] = [];
   for (const [name, member] of Object.entries(value)) {
     const code = Object.hasOwn(fields, name) ? fields[name] : undefined;
@@ -74,7 +75,7 @@ function decodeValue(value: unknown, code: string, path: string, to: Collected):
 }
 
 function decodeMap(value: unknown, code: string, path: string, to: Collected): unknown {
-  if (!isObject(value)) return wrong(to, path, "an object", value);
+  if (!isRecord(value)) return wrong(to, path, "an object", value);
   return Object.fromEntries(
     Object.entries(value).map(([key, member]) => {
       const at = `${path}[${key}]`;
@@ -143,9 +144,6 @@ function zeroOf(code: string): unknown {
 }
 
 const bare = (code: string): string => (code.endsWith("!") ? code.slice(0, -1) : code);
-
-const isObject = (value: unknown): value is { readonly [key: string]: unknown } =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const isInteger = (value: unknown, max: number): value is number =>
   typeof value === "number" &&

@@ -7,7 +7,9 @@ export const LABEL_BETA_ARCH = "beta.kubernetes.io/arch";
 export const LABEL_HOSTNAME = "kubernetes.io/hostname";
 
 /** Go's names, which Kubernetes uses for processors. */
-export const GO_ARCH: { readonly [nodeArch: string]: string } = { x64: "amd64", arm64: "arm64" };
+const GO_ARCH: { readonly [nodeArch: string]: string } = { x64: "amd64", arm64: "arm64" };
+/** `arch`: Node's name, as in `process.arch`. */
+export const goArch = (arch: string): string => GO_ARCH[arch] ?? arch;
 export const GO_OS = "linux";
 
 /** Labels of a new Node: what every node has, then those of `--node-labels`, which win. */

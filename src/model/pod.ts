@@ -94,4 +94,6 @@ export function stopGraceOf(pod: Pod): Millis {
 }
 
 /** It has run its course, says the API server. */
-export const hasEndedPhase = (pod: Pod): boolean => pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+export const hasEndedPhase = (pod: Pod): boolean => isTerminalPhase(pod.status?.phase);
+/** Phases that no pod leaves. */
+export const isTerminalPhase = (phase: string | undefined): boolean => phase === "Succeeded" || phase === "Failed";

@@ -1,5 +1,5 @@
 import type { Millis } from "../base/units.ts";
-import { seconds } from "../base/units.ts";
+import { millis, seconds } from "../base/units.ts";
 import type { KubeletConfig } from "../config/index.ts";
 import type { Taint } from "../model/kubernetes.ts";
 
@@ -38,6 +38,13 @@ export interface RegistrationOptions {
   /** A Node that may not be created is not looked for: KubeletRegistrationGetOnExistsOnly. */
   readonly getOnExistsOnly: boolean;
 }
+
+/** How long a heartbeat may take: as upstream's, until the next one is due or the lease is over. */
+export const heartbeatPatience = ({
+  updateFrequency,
+  leaseDurationSeconds,
+}: Pick<RegistrationOptions, "updateFrequency" | "leaseDurationSeconds">): Millis =>
+  millis(Math.min(updateFrequency, leaseDurationSeconds * 1000));
 
 /** Upstream turns none into its default: pods would be let in and evicted in turns. */
 const LEAST_TRANSITION = seconds(300);

@@ -1,3 +1,4 @@
+import { orAborted } from "../base/abort.ts";
 import { Reflector, type ReflectorDeps } from "../kube/index.ts";
 import type { Node } from "../model/kubernetes.ts";
 import { NODES } from "./collections.ts";
@@ -47,14 +48,7 @@ export class OwnNode {
     for (;;) {
       signal.throwIfAborted();
       if (this.#node) return this.#node;
-      const aborted = Promise.withResolvers<never>();
-      const onAbort = () => aborted.reject(signal.reason);
-      signal.addEventListener("abort", onAbort, { once: true });
-      try {
-        await Promise.race([this.#known.promise, aborted.promise]);
-      } finally {
-        signal.removeEventListener("abort", onAbort);
-      }
+      await orAborted(this.#known.promise, signal);
     }
   }
 

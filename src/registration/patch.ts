@@ -1,3 +1,4 @@
+import { isRecord } from "../base/record.ts";
 import type { Node } from "../model/kubernetes.ts";
 import { sameMeaning } from "./semantic.ts";
 
@@ -35,11 +36,8 @@ function mapPatch(before: Json, after: Json): Json {
     const [old, next] = [before[key], after[key]];
     if (sameMeaning(old, next)) continue;
     if (next === undefined || next === null) patch[key] = null;
-    else if (isObject(old) && isObject(next)) patch[key] = mapPatch(old, next);
+    else if (isRecord(old) && isRecord(next)) patch[key] = mapPatch(old, next);
     else patch[key] = next;
   }
   return patch;
 }
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,7 +1,8 @@
 import type { Log } from "../base/log.ts";
-import { millis, seconds } from "../base/units.ts";
+import { seconds } from "../base/units.ts";
 import { within } from "../base/within.ts";
 import type { Node } from "../model/kubernetes.ts";
+import { timeText } from "../model/time.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Events } from "../ports/events.ts";
 import type { KubeApi } from "../ports/kube-api.ts";
@@ -14,7 +15,7 @@ import { initialNode } from "./initial-node.ts";
 import { LeaseKeeper } from "./lease.ts";
 import { NodeEvents } from "./node-events.ts";
 import { type StatusFacts, withStatus } from "./node-status.ts";
-import type { RegistrationOptions } from "./options.ts";
+import { heartbeatPatience, type RegistrationOptions } from "./options.ts";
 import { OwnNode } from "./own-node.ts";
 import { PodCidrKeeper } from "./pod-cidr.ts";
 import { MachineReadings, type Readings } from "./readings.ts";
@@ -33,7 +34,7 @@ export interface RegistrationDeps {
   readonly facts: NodeFacts;
   readonly runtime: Pick<Runtime, "status" | "version">;
   readonly images: Pick<Images, "listImages" | "imageFilesystems">;
-  /** Go's name of the processor: see GO_ARCH. */
+  /** Go's name of the processor: see goArch. */
   readonly arch: string;
   readonly declaredFeatures: readonly string[];
   /** Where pods get their addresses from: see PodCidrDeps. */
@@ -83,7 +84,7 @@ export class Registration {
     this.#podCidr = new PodCidrKeeper({ ...deps, use: deps.usePodCidr, onUsed: () => this.#podCidrUsed() });
     this.#csiNode = new CsiNodeKeeper(options.nodeName, { ...deps, onDone: () => this.look() });
     const base = { api: heartbeats, clock, random, log };
-    const patience = millis(Math.min(options.updateFrequency, options.leaseDurationSeconds * 1000));
+    const patience = heartbeatPatience(options);
     this.#lease = new LeaseKeeper(
       { ...options, patience },
       { ...base, node: () => this.#own.current, whenNode: (signal) => this.#own.whenKnown(signal) },
@@ -186,7 +187,7 @@ export class Registration {
     this.#events.saw(node, readings.machine.bootId);
     const facts: StatusFacts = {
       ...readings,
-      now: `${this.#deps.clock.wall().toISOString().slice(0, 19)}Z`,
+      now: timeText(this.#deps.clock.wall().getTime()),
       arch: this.#deps.arch,
       addresses: await this.#machine.addresses(node.status?.addresses ?? [], signal),
       providedNodeIp: this.#machine.providedNodeIp(),

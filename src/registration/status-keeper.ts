@@ -12,7 +12,7 @@ import type { ConditionChange } from "./conditions.ts";
 import { heartbeat } from "./heartbeat.ts";
 import type { NodeEvents } from "./node-events.ts";
 import { nodeDiffers } from "./node-status.ts";
-import type { RegistrationOptions } from "./options.ts";
+import { heartbeatPatience, type RegistrationOptions } from "./options.ts";
 import type { OwnNode } from "./own-node.ts";
 import { nodePatch } from "./patch.ts";
 import { pause } from "./pause.ts";
@@ -75,7 +75,7 @@ export class StatusKeeper {
     this.#options = options;
     this.#deps = deps;
     this.#startedAt = deps.clock.monotonic();
-    this.#patience = millis(Math.min(options.updateFrequency, options.leaseDurationSeconds * 1000));
+    this.#patience = heartbeatPatience(options);
   }
 
   /** Something that the status says may have changed: look now. */

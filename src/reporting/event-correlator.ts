@@ -1,7 +1,8 @@
 import { LruMap } from "../base/lru-map.ts";
 import type { Event } from "../model/kubernetes.ts";
+import { timeText } from "../model/time.ts";
 import type { EventRecord } from "../ports/events.ts";
-import { digest, type EventOrigin, eventObject, eventTime, type Occurrence, referenceOf } from "./event-object.ts";
+import { digest, type EventOrigin, eventObject, type Occurrence, referenceOf } from "./event-object.ts";
 
 /** What to send: a new event, or one that is there already with what is new of it. */
 export interface Sending {
@@ -79,7 +80,7 @@ export class EventCorrelator {
       : event;
     this.#remember(key, counted);
     if (!this.#mayTell(record, now)) return undefined;
-    const { count, lastTimestamp = eventTime(now), message } = counted;
+    const { count, lastTimestamp = timeText(now), message } = counted;
     return { event: counted, patch: before ? { count, lastTimestamp, message } : undefined };
   }
 

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Event, ObjectReference } from "../model/kubernetes.ts";
+import { timeText } from "../model/time.ts";
 import type { EventRecord } from "../ports/events.ts";
 
 /** Who tells. */
@@ -57,17 +58,14 @@ export function eventObject(
     reason: record.reason,
     message: record.message.slice(0, MAX_MESSAGE),
     source: { component: "kubelet", host: nodeName },
-    firstTimestamp: eventTime(firstAt),
-    lastTimestamp: eventTime(lastAt),
+    firstTimestamp: timeText(firstAt),
+    lastTimestamp: timeText(lastAt),
     count,
     type: record.type,
     reportingComponent: "kubelet",
     reportingInstance: nodeName,
   };
 }
-
-/** RFC 3339 in whole seconds. */
-export const eventTime = (at: number): string => `${new Date(at).toISOString().slice(0, 19)}Z`;
 
 /** Short and the same for the same text, for keys that are kept. */
 export const digest = (text: string): string => createHash("sha1").update(text).digest("hex");

@@ -5,6 +5,7 @@ import { isConflict, isNotFound, isTransient, Pace } from "../kube/index.ts";
 import type { Pod, PodStatus } from "../model/kubernetes.ts";
 import { hasEndedPhase, isMirror, isStatic, nameOf, namespaceOf, uidOf } from "../model/pod.ts";
 import { podText } from "../model/subject.ts";
+import { timeText } from "../model/time.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { KubeApi } from "../ports/kube-api.ts";
 import type { Random } from "../ports/random.ts";
@@ -189,7 +190,7 @@ export class StatusWriter {
       wanted: post.status,
       quiet: post.quiet,
       isStatic: isStatic(post.pod),
-      now: `${wall.toISOString().slice(0, 19)}Z`,
+      now: timeText(wall.getTime()),
     });
     if (sameStatus(base.status ?? {}, wanted)) {
       entry.since = undefined;

@@ -1,3 +1,4 @@
+import { orAborted } from "../base/abort.ts";
 import { after, type Instant, type Millis } from "../base/units.ts";
 import type { Clock } from "../ports/clock.ts";
 
@@ -63,17 +64,5 @@ export class AnswersKept<Answer> {
       if (this.#answers.size <= this.#most) return;
       this.#answers.delete(oldest);
     }
-  }
-}
-
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
   }
 }

@@ -1,4 +1,4 @@
-import { containersOf } from "../model/pod.ts";
+import { containersOf, isTerminalPhase } from "../model/pod.ts";
 import { mayRestart } from "../model/restart.ts";
 import { clusterFlaws, fileFlaws } from "./outcome-cluster.ts";
 import { hasEnded, mayHaveEnded, type Wishes } from "./rules.ts";
@@ -59,7 +59,7 @@ export function flawsOf(node: SimNode, wishes: Wishes, kubelet: SimKubelet): rea
   for (const { uid, phase } of kubelet.phases()) {
     if (!wishes.wanted.has(uid)) flaw(`I9 a status of pod ${uid} is left`);
     const running = [...world.containersOf(uid)].some(({ state }) => state === "running");
-    if ((phase === "Succeeded" || phase === "Failed") && running) {
+    if (isTerminalPhase(phase) && running) {
       flaw(`I7 pod ${uid} is told to be ${phase} while a container of it runs`);
     }
   }

@@ -1,3 +1,5 @@
+import { timeText } from "../model/time.ts";
+
 /** `stats/v1alpha1` as `/stats/summary` answers it. What is unknown is left out. Times: wall milliseconds here, RFC 3339 in JSON. */
 export interface Summary {
   readonly node: NodeStats;
@@ -89,6 +91,3 @@ export const summaryJson = (summary: Summary): string =>
   JSON.stringify(summary, (key, value) =>
     (key === "time" || key === "startTime") && typeof value === "number" ? timeText(value) : value,
   );
-
-/** As metav1.Time writes it, in whole seconds. */
-const timeText = (at: number): string => `${new Date(at).toISOString().slice(0, 19)}Z`;

@@ -4,6 +4,7 @@ import type { Pod, PodStatus } from "../model/kubernetes.ts";
 import { hasEndedPhase, isStatic, uidOf } from "../model/pod.ts";
 import { qosClassOf } from "../model/pod-resources.ts";
 import type { ContainerStatus, PodSnapshot } from "../model/runtime.ts";
+import { timeText } from "../model/time.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Files } from "../ports/files.ts";
 import type { ProbeVerdicts } from "../probes/index.ts";
@@ -15,7 +16,6 @@ import {
   messageFileOf,
   terminationMessage,
 } from "./termination-message.ts";
-import { timeText } from "./time.ts";
 
 /** What a worker saw and wants to be known of its pod. */
 export interface PodReport {

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Container, ContainerState, ContainerStatus, Pod, PodSpec, PodStatus } from "../model/kubernetes.ts";
+import { isTerminalPhase } from "../model/pod.ts";
 import type { SandboxStatus } from "../model/runtime.ts";
 import { computePodStatus, type StatusInput } from "./compute.ts";
-import { isTerminalPhase } from "./phase.ts";
 import type { SeenContainer } from "./seen.ts";
 
 const NOW = new Date("2026-01-02T03:04:05.678Z");

@@ -1,16 +1,23 @@
 import { sandboxNeed } from "../containers/index.ts";
 import type { ContainerStatus, Pod, PodCondition, PodStatus } from "../model/kubernetes.ts";
-import { containersOf, ephemeralContainersOf, initContainersOf, isStatic, usesHostNetwork } from "../model/pod.ts";
+import {
+  containersOf,
+  ephemeralContainersOf,
+  initContainersOf,
+  isStatic,
+  isTerminalPhase,
+  usesHostNetwork,
+} from "../model/pod.ts";
 import { OWN_CONDITIONS } from "../model/pod-conditions.ts";
 import { qosClassOf } from "../model/pod-resources.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
+import { timeText } from "../model/time.ts";
 import { hostAddresses, podAddresses } from "./addresses.ts";
 import { conditionsOf, type Verdict } from "./conditions.ts";
 import { type ContainerInput, containerStatuses } from "./container-status.ts";
 import { endedStatuses } from "./final.ts";
-import { isTerminalPhase, type Phase, phaseOf } from "./phase.ts";
+import { type Phase, phaseOf } from "./phase.ts";
 import { anyRegularActive } from "./seen.ts";
-import { timeText } from "./time.ts";
 
 export interface StatusInput extends Omit<ContainerInput, "seen"> {
   /** undefined: the runtime has nothing of this pod. */

@@ -10,11 +10,11 @@ import type {
 import { ANNOTATION_RESTART_COUNT } from "../model/names.ts";
 import { allContainersOf, ephemeralContainersOf, initContainersOf, isDeleted, isSidecar } from "../model/pod.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
+import { timeText } from "../model/time.ts";
 import { type ProbeVerdicts, UNWATCHED } from "../probes/index.ts";
 import { resourcesInForce } from "./container-resources.ts";
 import { anyRegularCreated, instancesOf, isToStart, type SeenContainer } from "./seen.ts";
 import { wholeMessage } from "./termination-message.ts";
-import { timeText } from "./time.ts";
 
 /** Why a container does not run, in the words of its status. */
 export interface StartFailure {

@@ -4,8 +4,6 @@ import { mayRestart } from "../model/restart.ts";
 
 export type Phase = "Pending" | "Running" | "Succeeded" | "Failed";
 
-export const isTerminalPhase = (phase: string | undefined): boolean => phase === "Succeeded" || phase === "Failed";
-
 export interface PhaseInput {
   readonly pod: Pod;
   /** Of init and regular containers. */

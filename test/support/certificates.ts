@@ -1,19 +1,15 @@
-import "reflect-metadata";
 import { webcrypto } from "node:crypto";
-import * as x509 from "@peculiar/x509";
+import { ALGORITHM, type Keys, makeKeys, pemOf, pemOfKey, x509 } from "../../scripts/lib/ec-keys.ts";
 
-const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const DAY_MS = 24 * 3600 * 1000;
-x509.cryptoProvider.set(webcrypto as Crypto);
 
 export interface Issued {
   readonly certificate: x509.X509Certificate;
-  readonly keys: CryptoKeyPair;
+  readonly keys: Keys;
   /** PEM. */
   readonly cert: string;
   readonly key: string;
 }
-type CryptoKeyPair = Awaited<ReturnType<typeof makeKeys>>;
 
 export interface Wish {
   readonly commonName: string;
@@ -47,8 +43,5 @@ export async function issue(wish: Wish): Promise<Issued> {
       ...(wish.dns === undefined ? [] : [new x509.SubjectAlternativeNameExtension([{ type: "dns", value: wish.dns }])]),
     ],
   });
-  const key = x509.PemConverter.encode(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey), "PRIVATE KEY");
-  return { certificate, keys, cert: `${certificate.toString("pem")}\n`, key: `${key}\n` };
+  return { certificate, keys, cert: pemOf(certificate), key: await pemOfKey(keys.privateKey) };
 }
-
-const makeKeys = () => webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);

@@ -1,13 +1,10 @@
 /** Makes the certificates of a cluster: EC keys, valid from an hour ago for a year. */
-import "reflect-metadata";
 import { webcrypto } from "node:crypto";
 import { isIP } from "node:net";
-import * as x509 from "@peculiar/x509";
+import { ALGORITHM, type Keys, makeKeys, pemOf, pemOfKey, x509 } from "../ec-keys.ts";
 
-const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const HOUR_MS = 3600 * 1000;
 const YEAR_MS = 365 * 24 * HOUR_MS;
-x509.cryptoProvider.set(webcrypto as Crypto);
 
 export interface Subject {
   readonly commonName: string;
@@ -103,16 +100,6 @@ export async function keyPair(): Promise<{ readonly privateKey: string; readonly
     privateKey: await pemOfKey(keys.privateKey),
     publicKey: `${x509.PemConverter.encode(spki, "PUBLIC KEY")}\n`,
   };
-}
-
-type Keys = Awaited<ReturnType<typeof makeKeys>>;
-
-const makeKeys = () => webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
-
-const pemOf = (certificate: x509.X509Certificate): string => `${certificate.toString("pem")}\n`;
-
-async function pemOfKey(key: Keys["privateKey"]): Promise<string> {
-  return `${x509.PemConverter.encode(await webcrypto.subtle.exportKey("pkcs8", key), "PRIVATE KEY")}\n`;
 }
 
 function lifetime({ from, to }: Pick<Leaf, "from" | "to">): { notBefore: Date; notAfter: Date } {

@@ -1,3 +1,4 @@
+import { orAborted } from "../../base/abort.ts";
 import { KubeletError } from "../../base/fault.ts";
 import type { Log } from "../../base/log.ts";
 import type { ApiUser } from "../../model/api-user.ts";
@@ -68,13 +69,6 @@ export function shared<T>(work: () => Promise<T>): (signal: AbortSignal) => Prom
   return async (signal) => {
     signal.throwIfAborted();
     running ??= work().finally(() => (running = undefined));
-    const { promise: aborted, reject } = Promise.withResolvers<never>();
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      return await Promise.race([running, aborted]);
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+    return orAborted(running, signal);
   };
 }

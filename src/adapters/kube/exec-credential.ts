@@ -1,4 +1,5 @@
 import { messageOf } from "../../base/fault.ts";
+import { isRecord } from "../../base/record.ts";
 import type { ExecPlugin } from "../../model/api-user.ts";
 import { readKeyPair } from "../../model/certificate.ts";
 import { parseYamlDocument } from "../../model/yaml.ts";
@@ -31,13 +32,13 @@ type JsonObject = { readonly [name: string]: unknown };
 /** Reads what a plugin printed: an ExecCredential with a status. @throws Error that says what is wrong, made to follow the plugin's name; never with what it printed */
 export async function decodeExecCredential(output: string, { apiVersion }: ExecPlugin): Promise<ExecCredential> {
   const printed = await parsed(output);
-  if (!isObject(printed) || printed.kind !== "ExecCredential") throw new Error("printed no ExecCredential");
+  if (!isRecord(printed) || printed.kind !== "ExecCredential") throw new Error("printed no ExecCredential");
   if (printed.apiVersion !== apiVersion)
     throw new Error(
       `printed an ExecCredential of another apiVersion than ${apiVersion}, which the kubeconfig asks for`,
     );
   const { status } = printed;
-  if (!isObject(status)) throw new Error("printed an ExecCredential without status");
+  if (!isRecord(status)) throw new Error("printed an ExecCredential without status");
   const token = textOf(status, "token");
   const cert = textOf(status, "clientCertificateData");
   const key = textOf(status, "clientKeyData");
@@ -82,6 +83,3 @@ function textOf(status: JsonObject, name: string): string | undefined {
   if (typeof value !== "string") throw new Error(`gave a ${name} that is no string`);
   return value;
 }
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

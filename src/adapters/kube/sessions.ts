@@ -1,3 +1,4 @@
+import { orAborted } from "../../base/abort.ts";
 import { seconds, until } from "../../base/units.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Identity, Session } from "./session.ts";
@@ -42,7 +43,7 @@ export class Sessions {
     const free = this.#sessions.find(({ isFree }) => isFree);
     if (free) return free;
     this.#opening ??= this.#openOne(identity);
-    const session = await orAbort(this.#opening, signal);
+    const session = await orAborted(this.#opening, signal);
     const newest = this.#identity;
     // Somebody else brought a newer one meanwhile, which is as good for all.
     return newest === undefined || isSame(newest, identity) ? session : this.take(newest, signal);
@@ -97,15 +98,3 @@ export class Sessions {
 
 const isSame = (a: Identity | undefined, b: Identity): boolean =>
   a !== undefined && a.endpoint === b.endpoint && a.cert === b.cert && a.key === b.key;
-
-/** The promise's outcome, or the signal's reason if that comes first. */
-async function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
-}
