@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { sideBySide } from "../base/side-by-side.ts";
 import { firstAttempt } from "../containers/index.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { podDirectory, podLogDirectory, podPluginsDirectory, podVolumesDirectory } from "../model/names.ts";
@@ -14,11 +15,14 @@ export interface PrepareDeps {
   readonly volumes: { setUp(pod: Pod, signal: AbortSignal): Promise<ReadonlyMap<string, string>> };
 }
 
-/** Cgroup, directories and volumes of a pod. All of it may be there already: a kubelet that starts again comes through here too. */
+/**
+ * Cgroup, directories and volumes of a pod. All of it may be there already: a kubelet that starts again comes through here too. A part that fails does
+ * not let the others go on alone: the pod may be removed next.
+ */
 export async function prepare(pod: Pod, memory: Memory, deps: PrepareDeps, signal: AbortSignal): Promise<void> {
   const uid = uidOf(pod);
   const { files, rootDir } = deps;
-  await Promise.all([
+  await sideBySide([
     deps.cgroups.ensure(pod),
     (async () => {
       await files.makeDirectory(podDirectory(rootDir, uid), 0o750);

@@ -1,5 +1,6 @@
 import { dirname, join } from "node:path";
 import { KubeletError, runtimeText } from "../base/fault.ts";
+import { sideBySide } from "../base/side-by-side.ts";
 import { after, type Millis } from "../base/units.ts";
 import type { ImageState } from "../images/index.ts";
 import type { Container, Pod } from "../model/kubernetes.ts";
@@ -79,11 +80,11 @@ export async function startContainer(
   try {
     const terminationLog = terminationLogPath(uid, container, deps);
     const facts = { attempt, image, volumes: memory.volumes, sandbox, terminationLog, seen };
-    const [config, sandboxConfig] = await sideBySide(
+    const [config, sandboxConfig] = await sideBySide([
       deps.containerConfig(pod, container, facts, signal),
       configureSandbox(pod, container, sandbox, deps),
       terminationLog === undefined ? undefined : makeTerminationLog(terminationLog, deps),
-    );
+    ]);
     reason = "CreateContainerError";
     const id = await deps.runtime.createContainer(sandbox.id, config, sandboxConfig, signal);
     deps.know(id, uid);
@@ -101,17 +102,6 @@ export async function startContainer(
     memory.fail(container.name, { reason: shown, message }, after(deps.clock.monotonic(), deps.startRetry()));
     note(pod, container, "Warning", "Failed", `Error: ${message}`, deps);
   }
-}
-
-/**
- * Waits for all of them, also when one fails: nothing may go on behind the back of the next step, which could be the removal of the pod.
- * @throws what the first one that failed threw
- */
-async function sideBySide<T extends readonly unknown[]>(
-  ...work: T
-): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
-  await Promise.allSettled(work);
-  return Promise.all(work);
 }
 
 /** What the sandbox was made with, and the directory of the container's logs in it. */

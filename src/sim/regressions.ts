@@ -24,4 +24,8 @@ export const REGRESSIONS: readonly Regression[] = [
   { seed: 3708, why: "an ended pod was told to be ready after a write whose answer was lost", probes: false },
   { seed: 11188, why: "the same, after a watch that was behind for long", probes: false },
   { seed: 21308, why: "what somebody wrote into the status of an ended pod was taken for ours", probes: false },
+  {
+    seed: 4334,
+    why: "a cgroup was made after its removal: directories of the pod had failed on a full disk, and the rest of the preparation went on",
+  },
 ];

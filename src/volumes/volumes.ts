@@ -1,6 +1,7 @@
 import { KubeletError, messageOf } from "../base/fault.ts";
 import { type Log, silentLog } from "../base/log.ts";
 import { Semaphore } from "../base/semaphore.ts";
+import { sideBySide } from "../base/side-by-side.ts";
 import type { Pod, Volume as VolumeSpec } from "../model/kubernetes.ts";
 import { podDirectory, podPluginsDirectory, podSubPathsDirectory, podVolumesDirectory } from "../model/names.ts";
 import { uidOf, volumesOf } from "../model/pod.ts";
@@ -75,7 +76,7 @@ export function createVolumes(options: VolumesOptions, { log = silentLog, ...doo
     async setUp(pod, signal) {
       const place = placeOf(uidOf(pod));
       using _turn = await place.turn.take(signal);
-      const paths = await allOf(volumesOf(pod).map((spec) => setUpOne(pod, spec, signal)));
+      const paths = await sideBySide(volumesOf(pod).map((spec) => setUpOne(pod, spec, signal)));
       place.stands = true;
       return new Map(paths);
     },
@@ -88,7 +89,7 @@ export function createVolumes(options: VolumesOptions, { log = silentLog, ...doo
       place.refreshing = life;
       try {
         const either = AbortSignal.any([signal, life.signal]);
-        await allOf(volumesOf(pod).map((spec) => refreshOne(pod, spec, either)));
+        await sideBySide(volumesOf(pod).map((spec) => refreshOne(pod, spec, either)));
       } catch (error) {
         signal.throwIfAborted();
         if (!life.signal.aborted) throw error;
@@ -114,12 +115,6 @@ export function createVolumes(options: VolumesOptions, { log = silentLog, ...doo
       places.delete(uid);
     },
   };
-}
-
-/** Waits for all, also when one fails: no two writers may be at one volume. @throws what the first that failed threw */
-async function allOf<T>(work: readonly Promise<T>[]): Promise<T[]> {
-  await Promise.allSettled(work);
-  return Promise.all(work);
 }
 
 async function mounting<T>({ name }: Volume, work: () => Promise<T>, signal: AbortSignal): Promise<T> {

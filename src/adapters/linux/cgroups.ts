@@ -1,6 +1,7 @@
 import { constants, readdirSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { sideBySide } from "../../base/side-by-side.ts";
 import type { Cgroups, CgroupValues } from "../../ports/cgroups.ts";
 import { type CgroupFile, cgroupFiles } from "./cgroup-files.ts";
 import { type CgroupTree, EXISTENCE_CONTROLLERS, v1Trees } from "./cgroup-trees.ts";
@@ -57,7 +58,7 @@ const countsForExistence = (version: 1 | 2) => (tree: CgroupTree) =>
 
 async function createInAll(version: 1 | 2, trees: readonly CgroupTree[], path: string): Promise<void> {
   const make = version === 1 ? createV1 : createV2;
-  await Promise.all(trees.map((tree) => make(tree, path)));
+  await sideBySide(trees.map((tree) => make(tree, path)));
 }
 
 /** From the leaf up: for all but the first pod of a class its parents are there. */
