@@ -3,6 +3,7 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { KubeletError, messageOf } from "../../base/fault.ts";
 import type { HttpListener, TcpAddress } from "../../ports/http-server.ts";
+import { limitNewcomers } from "./newcomers.ts";
 import { holderOfPort } from "./port-holder.ts";
 
 /** Limits of every listener. Responses may last for hours (a followed log); what a client has to say may not. */
@@ -21,6 +22,7 @@ export const MAX_CONNECTIONS = 1000;
 /** `endUpgraded` ends the connections that the server does not know any more. @throws KubeletError `start-refused` */
 export async function listenOnPort(server: Server, at: TcpAddress, endUpgraded: () => void): Promise<HttpListener> {
   server.maxConnections = MAX_CONNECTIONS;
+  limitNewcomers(server, MAX_CONNECTIONS / 2);
   try {
     server.listen({ host: at.host, port: at.port });
     await once(server, "listening");
