@@ -5,7 +5,8 @@ import type { Collection, KubeObject } from "../ports/kube-api.ts";
 import type { Chance } from "./chance.ts";
 import { SimKubeApi } from "./kube-api.ts";
 import { ApiFaults } from "./kube-api-faults.ts";
-import { type Change, SimApiServer } from "./kube-api-server.ts";
+import { SimApiServer } from "./kube-api-server.ts";
+import type { Change } from "./kube-api-store.ts";
 import type { World } from "./world.ts";
 
 export const SIM_NODE = "sim";

@@ -1,6 +1,6 @@
 import { Bell } from "../base/bell.ts";
 import type { KubeObject, WatchEvent } from "../ports/kube-api.ts";
-import type { Change } from "./kube-api-server.ts";
+import type { Change } from "./kube-api-store.ts";
 
 /** One open watch: what it has to tell and how it ends. */
 export class Feed {
