@@ -6,7 +6,7 @@ import type { Chance } from "./chance.ts";
 import { SimKubeApi } from "./kube-api.ts";
 import { ApiFaults } from "./kube-api-faults.ts";
 import { SimApiServer } from "./kube-api-server.ts";
-import type { Change } from "./kube-api-store.ts";
+import type { Change } from "./kube-api-watch.ts";
 import type { World } from "./world.ts";
 
 export const SIM_NODE = "sim";

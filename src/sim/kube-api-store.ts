@@ -2,18 +2,7 @@ import type { Collection, KubeList, KubeObject, ListQuery, WatchQuery } from "..
 import { refused, unreached } from "./kube-api-faults.ts";
 import type { Stored } from "./kube-api-kinds.ts";
 import { selectorOf } from "./kube-api-selectors.ts";
-import { Feed } from "./kube-api-watch.ts";
-
-/** One change of one object; `object` or `before` is missing where it began or ended. */
-export interface Change {
-  readonly version: number;
-  readonly collection: string;
-  readonly key: string;
-  readonly before: Stored | undefined;
-  readonly object: Stored | undefined;
-  /** The object with the version of its end. */
-  readonly last: Stored;
-}
+import { type Change, Feed } from "./kube-api-watch.ts";
 
 /** Versions that a watch may begin at, as long as nothing was compacted. */
 const HISTORY = 10_000;

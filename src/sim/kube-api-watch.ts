@@ -1,6 +1,17 @@
 import { Bell } from "../base/bell.ts";
 import type { KubeObject, WatchEvent } from "../ports/kube-api.ts";
-import type { Change } from "./kube-api-store.ts";
+import type { Stored } from "./kube-api-kinds.ts";
+
+/** One change of one object; `object` or `before` is missing where it began or ended. */
+export interface Change {
+  readonly version: number;
+  readonly collection: string;
+  readonly key: string;
+  readonly before: Stored | undefined;
+  readonly object: Stored | undefined;
+  /** The object with the version of its end. */
+  readonly last: Stored;
+}
 
 /** One open watch: what it has to tell and how it ends. */
 export class Feed {

@@ -3,7 +3,7 @@ import { seconds } from "../../base/units.ts";
 import type { ApiUser, Pem } from "../../model/api-user.ts";
 import { type KeyPair, MAX_PEM, readKeyPair, validityTrouble } from "../../model/certificate.ts";
 import type { ApiCredentials, ApiEndpoint, CredentialSource } from "../../ports/kube-api.ts";
-import { type CredentialDeps, noCredentials, shared } from "./credentials.ts";
+import { type CredentialDeps, noCredentials, shared } from "./credentials-common.ts";
 
 /** Upstream reads a token file once a minute, ten seconds before the minute is over. */
 const TOKEN_AGE = seconds(50);

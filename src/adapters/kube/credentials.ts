@@ -1,17 +1,7 @@
-import { orAborted } from "../../base/abort.ts";
-import { KubeletError } from "../../base/fault.ts";
-import type { Log } from "../../base/log.ts";
 import type { ApiUser } from "../../model/api-user.ts";
-import type { Clock } from "../../ports/clock.ts";
-import type { Files } from "../../ports/files.ts";
 import type { ApiCredentials, ApiEndpoint, CredentialSource } from "../../ports/kube-api.ts";
+import { type CredentialDeps, shared } from "./credentials-common.ts";
 import { fileCredentials } from "./credentials-files.ts";
-
-export interface CredentialDeps {
-  readonly files: Files;
-  readonly clock: Clock;
-  readonly log: Log;
-}
 
 /**
  * The credentials of a kubeconfig's user. Files are read when first needed and again after they changed, an exec plugin is run when what
@@ -56,19 +46,5 @@ function execOnDemand(
   return {
     current: async (until) => (source ?? (await open(until))).current(until),
     refused: (credentials) => source?.refused(credentials),
-  };
-}
-
-/** What `current` throws: no request can be made. */
-export const noCredentials = ({ server }: ApiEndpoint, why: string, cause?: unknown): KubeletError =>
-  new KubeletError(`Cannot ask ${server}: ${why}`, { code: "api-unavailable", server }, { cause });
-
-/** One run of `work` at a time, shared by all who ask meanwhile; each stops waiting when its own signal aborts. */
-export function shared<T>(work: () => Promise<T>): (signal: AbortSignal) => Promise<T> {
-  let running: Promise<T> | undefined;
-  return async (signal) => {
-    signal.throwIfAborted();
-    running ??= work().finally(() => (running = undefined));
-    return orAborted(running, signal);
   };
 }

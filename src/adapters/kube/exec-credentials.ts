@@ -2,7 +2,7 @@ import { messageOf } from "../../base/fault.ts";
 import type { ExecPlugin } from "../../model/api-user.ts";
 import { readCertificates, validityTrouble } from "../../model/certificate.ts";
 import type { ApiCredentials, ApiEndpoint, CredentialSource } from "../../ports/kube-api.ts";
-import { type CredentialDeps, noCredentials, shared } from "./credentials.ts";
+import { type CredentialDeps, noCredentials, shared } from "./credentials-common.ts";
 import { decodeExecCredential, type ExecCredential, execInfo } from "./exec-credential.ts";
 import { runExecPlugin } from "./exec-plugin.ts";
 
