@@ -30,6 +30,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   kube: 3,
   certificates: 3,
   metrics: 3,
+  service: 3,
   stats: 3,
   lifecycle: 4,
   status: 4,
