@@ -1,3 +1,4 @@
+import { isJournal, withPriority } from "../adapters/linux/journal.ts";
 import { KubeletError } from "../base/fault.ts";
 
 /** Exit code: 0 for help, version and a first SIGTERM; 1 for what keeps the kubelet from running. */
@@ -38,8 +39,11 @@ async function main(argv: readonly string[]): Promise<number> {
 
 /** What a person reads when the kubelet does not run: a stack only for a bug. */
 function explain(error: unknown): string {
-  if (error instanceof KubeletError) return `kubelet: ${error.message}\n`;
-  return `kubelet: a bug, please report it: ${error instanceof Error ? error.stack : error}\n`;
+  const text =
+    error instanceof KubeletError
+      ? `kubelet: ${error.message}\n`
+      : `kubelet: a bug, please report it: ${error instanceof Error ? error.stack : error}\n`;
+  return isJournal(process.env) ? withPriority(text, "E") : text;
 }
 
 // At once, whatever is still open: pipes are written synchronously, and a verb has waited for its output.

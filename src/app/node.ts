@@ -21,6 +21,7 @@ import type { Files } from "../ports/files.ts";
 import type { Random } from "../ports/random.ts";
 import type { Images } from "../ports/runtime.ts";
 import { containerResources, createPodCgroups, podCgroup, sandboxResources } from "../resources/index.ts";
+import type { Told } from "../service/index.ts";
 import { readSources } from "../sources/index.ts";
 import { createVolumes } from "../volumes/index.ts";
 import { setOwnOomScore, startEvents } from "./announce.ts";
@@ -30,8 +31,10 @@ import { imageAccess } from "./image-access.ts";
 import { textOfLog } from "./log-tail.ts";
 import { nodeAddresses } from "./machine.ts";
 import { coreMetrics, nodeMetrics } from "./node-metrics.ts";
-import { serve } from "./serve.ts";
+import { refuseReservations } from "./reservations.ts";
+import { healthChecks, serve } from "./serve.ts";
 import { coreSettings, logPlaces, type Machine, podCgroupOptions, resourceFacts } from "./settings.ts";
+import { nodeStatus } from "./told.ts";
 import { withoutApi } from "./without-api.ts";
 
 const MAX_RESOLV_CONF = 1024 * 1024;
@@ -45,22 +48,26 @@ export interface NodeDeps {
   readonly log: Log;
   /** Why log lines don't get out; undefined: they do. */
   readonly logProblem: () => string | undefined;
+  /** Absent: no service manager wants to know. */
+  readonly told?: Told | undefined;
 }
 
 /** Runs the node in a root directory that is ours. @throws KubeletError where it can't be started */
 export async function runNode(
   config: KubeletConfig,
-  { host, clock, random, files, log, logProblem }: NodeDeps,
+  { host, clock, random, files, log, logProblem, told }: NodeDeps,
   signal: AbortSignal,
 ): Promise<never> {
   const { rootDir } = config.flags;
   await setOwnOomScore(config.kubelet.oomScoreAdj, log);
+  await refuseReservations(config, host, clock, signal);
   await using scope = new AsyncDisposableStack();
   let core: Core | undefined;
   let cri: Cri | undefined;
   let podLogsDir = config.kubelet.podLogsDir;
   let cluster: Cluster | undefined;
   const metrics = nodeMetrics(config, host.cgroupVersion, () => core);
+  const health = healthChecks(config, () => core, logProblem);
   const server = scope.use(
     await serve(
       config,
@@ -71,7 +78,7 @@ export async function runNode(
         logFiles: createLogFiles(),
         http: createHttpServers(log),
         metrics,
-        logProblem,
+        healthChecks: health,
         core: () => core,
         runtime: () => cri?.runtime,
         images: () => cri?.images,
@@ -92,6 +99,7 @@ export async function runNode(
   }
   // Loaded here, and it is the half of our code: the doors answer first.
   const { chooseRuntime, openRuntime } = await import("./runtime.ts");
+  told?.status("Starting: waiting for the container runtime");
   const choice = await chooseRuntime(config, deps, signal);
   const places = logPlaces(config, choice.kind === "embedded");
   podLogsDir = places.podLogsDir;
@@ -212,7 +220,17 @@ export async function runNode(
     },
     signal,
   );
-  return await Promise.race([run(), portFailed, ...(registered ? [registered] : [])]);
+  const upFor =
+    told &&
+    (async () => {
+      await server.main;
+      const pods = () => core?.posted().length ?? 0;
+      const registration = () => cluster?.registration();
+      const words = () =>
+        nodeStatus(pods(), registration()?.networkProblem, cluster && registration()?.node !== undefined);
+      return told.up(health, words, signal);
+    })();
+  return await Promise.race([run(), portFailed, ...[registered, upFor].filter((each) => each !== undefined)]);
 }
 
 /** Upstream's threshold and words: a node whose runtime does not answer takes no more pods. */

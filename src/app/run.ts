@@ -11,10 +11,12 @@ import {
   lockRootDirectory,
   waitForLockFile,
 } from "../adapters/linux/index.ts";
+import { isJournal } from "../adapters/linux/journal.ts";
 import { KubeletError } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
 import type { KubeletConfig } from "../config/index.ts";
 import { openHealthPort } from "../server/index.ts";
+import { managerEnvHere, openTold } from "./told.ts";
 
 /** Bytes. */
 const LONGEST_LOG_QUEUE = 1024 * 1024;
@@ -27,6 +29,7 @@ export async function runKubelet(config: KubeletConfig, host: HostFacts, signal:
   refuseUser(host);
   refuseSwap(config, host.swapOn);
   refuseRelativeRoot(config);
+  const managerEnv = managerEnvHere();
   const log = logFor(config);
   // Without a listener a log reader that goes away would end the node.
   process.stderr.on("error", () => {});
@@ -43,13 +46,18 @@ export async function runKubelet(config: KubeletConfig, host: HostFacts, signal:
   const files = createFiles();
   await files.makeDirectory(rootDir, 0o750);
   scope.use(await lockRootDirectory(rootDir));
-  if (lockFile) scope.use(await waitForLockFile(lockFile, signal));
+  const told = await openTold(managerEnv, { clock, log }, signal);
+  if (lockFile) {
+    told?.status(`Waiting for the lock file ${lockFile}`);
+    scope.use(await waitForLockFile(lockFile, signal));
+  }
+  told?.status("Starting");
   // Only the first start after a build writes; the node's own code is kept later, when more of it was used.
   flushCompileCache();
   // Loading blocks for some 20 ms: whoever asked for our health by now is answered first.
   await nextTurn();
   const { runNode } = await import("./node.ts");
-  return await runNode(config, { host, clock, random: createRandom(), files, log, logProblem }, signal);
+  return await runNode(config, { host, clock, random: createRandom(), files, log, logProblem, told }, signal);
 }
 
 function refuseUser({ root }: HostFacts): void {
@@ -88,6 +96,7 @@ function logFor({ kubelet: { logging } }: KubeletConfig): Log {
   return createLog({
     format: logging.format === "json" ? "json" : "text",
     verbosity: logging.verbosity,
+    journal: isJournal(process.env),
     write: (line) => process.stderr.write(line),
   });
 }

@@ -13,7 +13,7 @@ import { type KubeletServer, openServer } from "../server/index.ts";
 import { lazyUsage } from "./usage.ts";
 import { createView, type ViewDeps } from "./view.ts";
 
-export interface ServeDeps extends Pick<ViewDeps, "core" | "runtime" | "podLogsDir"> {
+export interface ServeDeps extends Pick<ViewDeps, "core" | "runtime" | "podLogsDir" | "healthChecks"> {
   /** undefined: standalone, or no connection yet. Tokens and rights are asked there. */
   readonly kubeApi?: () => KubeApi | undefined;
   readonly images?: () => Images | undefined;
@@ -23,8 +23,6 @@ export interface ServeDeps extends Pick<ViewDeps, "core" | "runtime" | "podLogsD
   readonly logFiles: LogFiles;
   readonly http: HttpServers;
   readonly metrics: KubeletMetrics;
-  /** Why log lines don't get out; undefined: they do. */
-  readonly logProblem: () => string | undefined;
 }
 
 const LEAST_PATIENCE = 5 * 60_000;
@@ -33,11 +31,7 @@ const LEAST_PATIENCE = 5 * 60_000;
 export async function serve(config: KubeletConfig, deps: ServeDeps, signal: AbortSignal): Promise<KubeletServer> {
   const { kubelet, flags } = config;
   const { x509, webhook, anonymous } = kubelet.authentication;
-  const view = createView({
-    ...deps,
-    config,
-    healthChecks: healthChecks(config, deps),
-  });
+  const view = createView({ ...deps, config });
   return openServer(
     {
       // Open already: run.ts opens it before all else.
@@ -91,7 +85,12 @@ export async function serve(config: KubeletConfig, deps: ServeDeps, signal: Abor
 }
 
 /** Upstream's three checks. `syncloop`: the runtime was asked and has not answered for longer than two sync periods, and at least 5 minutes. */
-function healthChecks(config: KubeletConfig, { core, logProblem }: ServeDeps): readonly HealthCheck[] {
+export function healthChecks(
+  config: KubeletConfig,
+  core: ViewDeps["core"],
+  /** Why log lines don't get out; undefined: they do. */
+  logProblem: () => string | undefined,
+): readonly HealthCheck[] {
   const patience = Math.max(2 * config.kubelet.syncFrequency, LEAST_PATIENCE);
   const silence = () => core()?.runtimeSilence() ?? 0;
   return [

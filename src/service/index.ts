@@ -1,3 +1,5 @@
+export { MANAGER_VARIABLES, type ManagerEnv, readManagerEnv } from "./manager-env.ts";
+export { type Check, Told, type ToldDeps } from "./told.ts";
 export {
   flagsUnit,
   kubeadmDropIn,

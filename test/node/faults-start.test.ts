@@ -53,6 +53,21 @@ describe("a kubelet that cannot start", () => {
     assert.equal(existsSync(scratch.path("unused")), false);
   });
 
+  test("says what is reserved beyond what the machine has", async () => {
+    const ended = await start(
+      config(`${QUIET}kubeReserved: {memory: 100Ti, pid: "1"}\nsystemReserved: {cpu: "4000"}\n`),
+      "--root-dir",
+      scratch.path("reserved"),
+    );
+    refused(
+      ended,
+      /more reserved than this machine has/,
+      /^ {2}memory: \S+ is reserved of \d+Ki$/m,
+      /^ {2}cpu: \S+ is reserved of \S+$/m,
+    );
+    assert.doesNotMatch(ended.stderr, /pid:/);
+  });
+
   for (const [name, content, says] of [
     ["binary garbage", randomBytes(5000), /--config file \S+ /],
     ["no mapping", "- a\n- b\n", /must hold an object with fields/],

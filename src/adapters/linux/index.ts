@@ -10,4 +10,5 @@ export { createMounts } from "./mounts.ts";
 export { createNodeFacts } from "./node-facts.ts";
 export { createProbeNetwork } from "./probe-network.ts";
 export { createRandom } from "./random.ts";
+export { connectServiceManager } from "./service-manager.ts";
 export { createUsage, type UsageOptions } from "./usage.ts";

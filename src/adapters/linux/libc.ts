@@ -9,6 +9,10 @@ export interface Libc {
   umount2(target: string, flags: number): Promise<void>;
   /** Never waits: false when another process holds it. */
   tryFlock(fd: number): boolean;
+  /** An unbound AF_UNIX datagram socket, which never waits and which no child inherits. The caller closes it. */
+  openDatagram(): number;
+  /** `address` is a sockaddr_un. */
+  sendTo(fd: number, message: Uint8Array, address: Uint8Array): void;
 }
 
 type Errno = { readonly [name: string]: number };
@@ -34,6 +38,8 @@ async function load(): Promise<Libc> {
   const mount = library.func("int mount(const char*, const char*, const char*, unsigned long, const char*)");
   const umount2 = library.func("int umount2(const char*, int)");
   const flock = library.func("int flock(int, int)");
+  const socket = library.func("int socket(int, int, int)");
+  const sendto = library.func("intptr_t sendto(int, const uint8_t*, size_t, int, const uint8_t*, uint32_t)");
   const names = new Map(Object.entries(koffi.os.errno as Errno).map(([name, value]) => [value, name]));
   const failed = (call: string) => {
     const code = names.get(koffi.errno()) ?? `E${koffi.errno()}`;
@@ -57,8 +63,21 @@ async function load(): Promise<Libc> {
       if (error.code === "EAGAIN" || error.code === "EWOULDBLOCK") return false;
       throw error;
     },
+    openDatagram: () => {
+      const fd: number = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+      if (fd < 0) throw failed("socket");
+      return fd;
+    },
+    sendTo: (fd, message, address) => {
+      if (sendto(fd, message, message.length, MSG_NOSIGNAL, address, address.length) < 0) throw failed("sendto");
+    },
   };
 }
 
 const LOCK_EXCLUSIVE = 2;
 const LOCK_NO_WAIT = 4;
+const AF_UNIX = 1;
+const SOCK_DGRAM = 2;
+const SOCK_CLOEXEC = 0o2000000;
+const SOCK_NONBLOCK = 0o4000;
+const MSG_NOSIGNAL = 0x4000;

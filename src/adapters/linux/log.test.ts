@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { fstatSync } from "node:fs";
 import { test } from "node:test";
 import type { Log } from "../../base/log.ts";
+import { isJournal, withPriority } from "./journal.ts";
 import { createLog, type LogOptions } from "./log.ts";
 
 function lines(options: Partial<LogOptions>, use: (log: Log) => void): readonly string[] {
@@ -51,4 +53,30 @@ test("debug lines show by verbosity, and by vmodule for one component", () => {
     log.with({ component: "sources" }).debug(5, "shown too");
   });
   assert.equal(written.length, 2);
+});
+
+test("for the journal each line begins with its priority", () => {
+  const written = lines({ journal: true }, (log) => {
+    log.info("Fine");
+    log.warn("Odd");
+    log.error("Bad", { text: "x\ny" });
+  });
+  assert.deepEqual(
+    written.map((line) => line.slice(0, 4)),
+    ["<6>I", "<4>W", "<3>E"],
+  );
+  assert.equal(withPriority("kubelet: no\n  at a\n\n  at b\n", "E"), "<3>kubelet: no\n<3>  at a\n\n<3>  at b\n");
+});
+
+test("standard error is the journal's only while it is the very stream that systemd opened", () => {
+  const { dev, ino } = fstatSync(1, { bigint: true });
+  const cases: readonly (readonly [value: string | undefined, is: boolean])[] = [
+    [`${dev}:${ino}`, true],
+    [`${dev}:${ino + 1n}`, false],
+    [`${dev}`, false],
+    ["", false],
+    [undefined, false],
+  ];
+  for (const [value, is] of cases) assert.equal(isJournal({ JOURNAL_STREAM: value }, 1), is, `${value}`);
+  assert.equal(isJournal({ JOURNAL_STREAM: `${dev}:${ino}` }, 9999), false);
 });

@@ -1,4 +1,5 @@
 import type { Log, LogFields } from "../../base/log.ts";
+import { type Severity, withPriority } from "./journal.ts";
 
 export interface LogOptions {
   readonly format: "text" | "json";
@@ -8,18 +9,18 @@ export interface LogOptions {
   readonly vmodule?: readonly { readonly pattern: string; readonly verbosity: number }[];
   /** Takes one line, with its newline. */
   readonly write: (line: string) => void;
+  /** Lines go to the journal: each begins with its priority. */
+  readonly journal?: boolean;
   readonly now?: () => Date;
   readonly pid?: number;
 }
-
-type Severity = "E" | "W" | "I";
 
 /** JavaScript can't tell file and line cheaply, which klog puts in each line: the name of the component stands there instead. */
 const NO_COMPONENT = "kubelet";
 
 /** klog's formats, so that what reads a kubelet's log reads ours. */
 export function createLog(options: LogOptions): Log {
-  const { verbosity, vmodule = [], write, now = () => new Date(), pid = process.pid } = options;
+  const { verbosity, vmodule = [], write, journal = false, now = () => new Date(), pid = process.pid } = options;
   const patterns = vmodule.map(({ pattern, verbosity: level }) => ({ matches: globOf(pattern), level }));
   const format = options.format === "json" ? jsonLine : textLine;
 
@@ -28,7 +29,8 @@ export function createLog(options: LogOptions): Log {
     const highest = patterns.find(({ matches }) => matches.test(component))?.level ?? verbosity;
     const line = (severity: Severity, level: number, message: string, fields: LogFields | undefined) => {
       const { component: _, ...rest } = { ...held, ...fields };
-      write(format({ severity, level, message, component, at: now(), pid, fields: rest }));
+      const text = format({ severity, level, message, component, at: now(), pid, fields: rest });
+      write(journal ? withPriority(text, severity) : text);
     };
     return {
       error: (message, fields) => line("E", 0, message, fields),
