@@ -41,7 +41,7 @@ export async function runBench(
   const traces = new Traces();
   await using scratch = new Scratch("bench");
   // Not in dist/: whoever works on the sources meanwhile must not change what is measured.
-  const launcher = await step("Building kubelet", () => buildOwn(scratch.path("dist")));
+  const launcher = await step("Building kubelet", () => buildOwn(scratch.path("dist"), options.cpuProf !== undefined));
   await using cleanUp = new AsyncDisposableStack();
   cleanUp.defer(() => traces.remove(scratch.folder));
   cleanUp.defer(() => keepLogs(scratch.folder, options.keepLogs));

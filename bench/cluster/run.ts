@@ -47,7 +47,7 @@ export async function runClusterBench(
   await using scratch = new Scratch("bench");
   await using cleanUp = new AsyncDisposableStack();
   // Not in dist/: whoever works on the sources meanwhile must not change what is measured.
-  const launcher = await step("Building kubelet", () => buildOwn(scratch.path("dist")));
+  const launcher = await step("Building kubelet", () => buildOwn(scratch.path("dist"), options.cpuProf !== undefined));
   const requests = new RequestLog(scratch.path("audit.log"), scratch.path("audit-policy.json"), ["ours", "go"]);
   const cluster = await step("Starting a control plane", () =>
     TestCluster.start({ node: false, apiServerArgs: requests.apiServerArgs }),

@@ -1,0 +1,2 @@
+export { loadNative } from "./native.ts";
+export { Parts } from "./parts.ts";
