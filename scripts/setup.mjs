@@ -48,6 +48,13 @@ const CONTAINER_PACKAGES = [
 /** What a cluster needs besides: kube-proxy's rules. */
 const CLUSTER_PACKAGES = [{ name: "nftables", files: ["nft"] }];
 
+/** What the virtual machine of the tests needs: an emulator, and how its disk is made. */
+const VM_PACKAGES = [
+  { name: "qemu-system-x86", files: ["qemu-system-x86_64"] },
+  { name: "mmdebstrap", files: ["mmdebstrap"] },
+  { name: "e2fsprogs", files: ["mke2fs"] },
+];
+
 /** Root's PATH lacks these after a plain `su`, and they hold iptables and ip. */
 const SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
@@ -79,6 +86,7 @@ async function main() {
     ...NODE_PACKAGES,
     ...(needsContainers() ? CONTAINER_PACKAGES : []),
     ...(needsCluster() ? CLUSTER_PACKAGES : []),
+    ...(needsVm() ? VM_PACKAGES : []),
   ]);
   await installDependencies();
   await generateCode();
@@ -95,6 +103,12 @@ function needsContainers() {
 function needsCluster() {
   if (verb === "cluster" || verb === "soak") return true;
   return verb === "test" && (namedParts().length === 0 || namedParts().includes("cluster"));
+}
+
+/** On another processor the part says by itself that it can't run; nothing is installed for that. */
+function needsVm() {
+  if (verb !== "test" || process.arch !== "x64") return false;
+  return namedParts().length === 0 || namedParts().includes("vm");
 }
 
 /** Of `npm test -- PART...`. */

@@ -9,6 +9,8 @@ import { isGiven } from "./lib/cluster/binaries.ts";
 import { bold, dim, red, seconds } from "./lib/progress.ts";
 import { runSimulator, simulatorExists } from "./lib/simulation.ts";
 import { type Counts, NOTHING, plus, runTests, summaryLine, testFiles } from "./lib/tests.ts";
+import { vmProblem } from "./lib/vm/image.ts";
+import { ensureSnapshot } from "./lib/vm/snapshot.ts";
 import { ensureTool, goProblem, type ToolName } from "./tools.ts";
 
 const MINUTE = 60_000;
@@ -20,6 +22,7 @@ const PARTS = {
   sim: "the simulator's seeds (--seed N, or --seeds COUNT --from FIRST)",
   node: "real containers, mounts, cgroups, networks; needs root and Go",
   cluster: "a real API server, scheduler, controllers and kubectl; needs root and Go",
+  vm: "an emulated Debian with systemd and cgroup v2; needs root, Go and an x86-64 machine",
 } as const;
 type Part = keyof typeof PARTS;
 
@@ -27,6 +30,7 @@ type Part = keyof typeof PARTS;
 const TOOLS: Readonly<Partial<Record<Part, readonly ToolName[]>>> = {
   node: ["containerd"],
   cluster: ["containerd", "etcd", "control-plane", "kubelet", "kube-proxy", "coredns", "metrics-server"],
+  vm: ["kubelet", "kubeadm", "control-plane", "etcd"],
 };
 
 interface Request {
@@ -89,6 +93,7 @@ async function runPart(part: Part, request: Request): Promise<Counts> {
       return NOTHING;
     case "node":
     case "cluster":
+    case "vm":
       // One at a time: these files measure the machine (leaks, deadlines), and one would see another's containers.
       return await runTests({
         files: files(`test/${part}/**/*.test.ts`),
@@ -102,6 +107,10 @@ async function runPart(part: Part, request: Request): Promise<Counts> {
 
 /** Builds what the parts need; returns why that cannot be done. */
 async function prepare(parts: readonly Part[]): Promise<string | undefined> {
+  if (parts.includes("vm")) {
+    const vm = vmProblem();
+    if (vm !== undefined) return `${vm}. The other parts run without: npm test -- unit node cluster`;
+  }
   const tools = new Set(parts.flatMap((part) => TOOLS[part] ?? []));
   if (tools.size === 0) return undefined;
   const problem = await goProblem();
@@ -110,6 +119,7 @@ async function prepare(parts: readonly Part[]): Promise<string | undefined> {
     return `${problem}. The parts ${without} run without it: npm test -- unit`;
   }
   for (const tool of tools) if (!isGiven(tool)) await ensureTool(tool);
+  if (parts.includes("vm")) await ensureSnapshot();
   return undefined;
 }
 

@@ -76,6 +76,13 @@ const TOOLS = {
     stamps: KUBERNETES_STAMPS,
     patience: "6 to 10 minutes",
   },
+  /** Prepares a machine for its kubelet, and writes the files that the kubelet starts with. */
+  kubeadm: {
+    module: "kubernetes",
+    packages: [kubernetesProgram("kubeadm")],
+    stamps: KUBERNETES_STAMPS,
+    patience: "about a minute after the control plane",
+  },
 } as const satisfies Record<string, Tool>;
 
 function kubernetesProgram(name: string): string {
