@@ -23,12 +23,21 @@ export interface BuildOptions extends BaseOptions {
   readonly compiled?: boolean;
 }
 
+/** Builds under way in this process, by folder: tests that run together ask together. */
+const underWay = new Map<string, Promise<Built>>();
+
 /** Builds `kubelet` in `folder` from `src/app/main.ts`, unless it is already there from exactly these sources. */
-export async function buildKubelet(
+export function buildKubelet(
   entry = join(ROOT, "src/app/main.ts"),
   folder = join(ROOT, "dist"),
-  { compiled = true, ...options }: BuildOptions = {},
+  options: BuildOptions = {},
 ): Promise<Built> {
+  const building = underWay.get(folder) ?? buildIn(folder, entry, options).finally(() => underWay.delete(folder));
+  underWay.set(folder, building);
+  return building;
+}
+
+async function buildIn(folder: string, entry: string, { compiled = true, ...options }: BuildOptions): Promise<Built> {
   const launcher = join(folder, "kubelet");
   const inputsFile = join(folder, ".inputs.json");
   if (existsSync(launcher) && unchanged(inputsFile)) return { launcher, fresh: false };

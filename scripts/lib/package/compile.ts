@@ -12,7 +12,8 @@ import { run, stopChild, tryRun } from "../run.ts";
 import { waitFor } from "../wait.ts";
 import { assemble, type Contents } from "./assemble.ts";
 
-const VERB_MS = 20_000;
+/** A machine under load takes its time, and nothing here is measured. Milliseconds. */
+const PATIENCE = 180_000;
 
 /** Nobody listens there: a node that tries to reach its API server has compiled all that it needs for that. */
 const KUBECONFIG = {
@@ -85,13 +86,13 @@ async function runNode(program: string, folder: string): Promise<void> {
   const explain = () => log.slice(-3000);
   try {
     const started = () => child.exitCode !== null || runtime.calls.includes("StartContainer");
-    await waitFor("the kubelet to start its pod", started, { explain });
+    await waitFor("the kubelet to start its pod", started, { explain, timeout: PATIENCE });
     if (child.exitCode !== null) throw new Error(`the kubelet ended while its code was compiled:\n${log}`);
     const seen = async () =>
-      (await run(program, ["get", "pods", `--root-dir=${root}`], { timeout: VERB_MS })).includes("Running");
-    await waitFor("the pod to run", seen, { explain });
+      (await run(program, ["get", "pods", `--root-dir=${root}`], { timeout: PATIENCE })).includes("Running");
+    await waitFor("the pod to run", seen, { explain, timeout: PATIENCE });
   } finally {
-    await stopChild(child);
+    await stopChild(child, PATIENCE);
     runtime.kill();
   }
 }
