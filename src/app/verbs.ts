@@ -22,6 +22,7 @@ export async function runVerbHere(argv: readonly string[]): Promise<number> {
     now: () => new Date(),
     connect: createLocalClient,
     configDeps: () => configDepsHere(detectHost()),
+    host: async () => (await import("./host-tools.ts")).hostTools,
   };
   return runVerb(argv, io, stop.signal);
 }

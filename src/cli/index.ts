@@ -1,2 +1,2 @@
-export type { VerbIo } from "./io.ts";
+export type { HostTools, VerbIo } from "./io.ts";
 export { isVerb, runVerb } from "./run.ts";

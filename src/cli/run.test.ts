@@ -113,6 +113,7 @@ async function run(line: string, over: { readonly errno?: string; readonly env?:
       readFile: () => Promise.reject(new Error("no file")),
       listConfigDir: async () => [],
     }),
+    host: () => assert.fail("this verb looks at no machine"),
   };
   const code = await runVerb(line.split(" ").filter(Boolean), io, never);
   return { code, out, complaints: complaints.join("\n"), sockets };

@@ -37,6 +37,16 @@ const VERBS: { readonly [name: string]: VerbRow } = {
     help: "the configuration, and where each value came from",
     load: async () => (await import("./config-view.ts")).configVerb,
   },
+  install: {
+    usage: "install [--standalone|--kubeadm] [--bin-dir DIR] [--sha256 SUM|FILE] [--no-start] [--dry-run] [-- FLAGS]",
+    help: "make this file a service of systemd: all of it, or nothing",
+    load: async () => (await import("./install.ts")).installVerb,
+  },
+  uninstall: {
+    usage: "uninstall [--purge]",
+    help: "undo what install did; pods keep running, unless --purge ends them and removes all data",
+    load: async () => (await import("./uninstall.ts")).uninstallVerb,
+  },
   help: { usage: "help", help: "this list", load: async () => helpVerb },
 };
 
@@ -77,7 +87,7 @@ const helpVerb: Verb = async (_argv, io) => {
 function verbList(): string {
   const rows = Object.values(VERBS).map(({ usage, help }) => `  kubelet ${usage}\n        ${help}\n`);
   return `Verbs, for people on the node:\n${rows.join("")}
-They talk to the kubelet whose root directory is --root-dir, else KUBELET_ROOT, else /var/lib/kubelet.
+Verbs that show pods talk to the kubelet whose root directory is --root-dir, else KUBELET_ROOT, else /var/lib/kubelet.
 \`kubelet --help\` shows the flags that start a kubelet.
 `;
 }

@@ -14,6 +14,8 @@ Usage:
           Look at the pods of this node
   kubelet config view --effective [flags]
           Show every option and where its value comes from
+  kubelet doctor [flags] | install | uninstall
+          Is this machine fit; run as a service of systemd; undo that
 
 Most flags have a field in the file that --config names; the file is the better place for them.
 `;

@@ -1,4 +1,8 @@
+export { type CarryOutDeps, forgetRecord, undo } from "./carry-out.ts";
+export { type InstallOptions, install, isInstalled, readRecord } from "./install.ts";
 export { MANAGER_VARIABLES, type ManagerEnv, readManagerEnv } from "./manager-env.ts";
+export { RECORD_PATH } from "./record.ts";
+export { machineRefusals } from "./refusals.ts";
 export { type Check, Told, type ToldDeps } from "./told.ts";
 export {
   flagsUnit,
@@ -9,3 +13,4 @@ export {
   standaloneUnit,
   WATCHDOG_SECONDS,
 } from "./units.ts";
+export { commandLine, type Mode, UNIT, type Wish, wantedOf } from "./wish.ts";

@@ -368,6 +368,7 @@ test("the verbs read a running kubelet over its socket", async () => {
       now: () => new Date(),
       connect: createLocalClient,
       configDeps: () => assert.fail("not asked for"),
+      host: () => assert.fail("this verb looks at no machine"),
     };
     return { code: await runVerb(argv, io, never), out };
   };
