@@ -27,11 +27,11 @@ export class Agent {
   readonly #pending = new Map<number, Pending>();
   #nextId = 1;
   #buffer: Buffer = Buffer.alloc(0);
-  #ready = Promise.withResolvers<string>();
+  #ready = newReady();
+  #isReady = false;
 
   constructor(port: Duplex) {
     this.#port = port;
-    this.#ready.promise.catch(() => {});
     port.on("data", (bytes: Buffer) => this.#take(bytes));
     port.on("error", () => {});
     port.on("close", () => this.fail(new Error("the connection to the virtual machine has closed")));
@@ -54,16 +54,21 @@ export class Agent {
     return promise.promise;
   }
 
-  /** Everything that waits fails; the next agent says anew that it is ready. For a machine that starts again. */
+  /** The machine starts again: commands in flight fail, and `ready` is the next boot's. A machine may reset more than once on its way. */
   reset(reason: string): void {
-    this.fail(new Error(reason));
-    this.#ready = Promise.withResolvers<string>();
-    this.#ready.promise.catch(() => {});
+    this.#buffer = Buffer.alloc(0);
+    this.#failCommands(new Error(reason));
+    if (this.#isReady) this.#ready = newReady();
+    this.#isReady = false;
   }
 
+  /** There is nobody to ask any more. */
   fail(error: Error): void {
-    this.#buffer = Buffer.alloc(0);
     this.#ready.reject(error);
+    this.#failCommands(error);
+  }
+
+  #failCommands(error: Error): void {
     for (const { promise } of this.#pending.values()) promise.reject(error);
     this.#pending.clear();
   }
@@ -78,8 +83,10 @@ export class Agent {
       if (this.#buffer.length < end + 1 + length) return;
       const body = this.#buffer.subarray(end + 1, end + 1 + length);
       this.#buffer = this.#buffer.subarray(end + 1 + length);
-      if (kind === "ready") this.#ready.resolve(id);
-      else this.#tell(kind, Number(id), Number(number), body);
+      if (kind === "ready") {
+        this.#isReady = true;
+        this.#ready.resolve(id);
+      } else this.#tell(kind, Number(id), Number(number), body);
     }
   }
 
@@ -98,4 +105,11 @@ export class Agent {
       });
     }
   }
+}
+
+function newReady(): PromiseWithResolvers<string> {
+  const ready = Promise.withResolvers<string>();
+  // Nobody need wait for it.
+  ready.promise.catch(() => {});
+  return ready;
 }

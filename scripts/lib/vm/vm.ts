@@ -14,7 +14,7 @@ import { ensureSnapshot } from "./snapshot.ts";
 
 /** Where the files of `BootOptions.files` are, read-only. */
 export const SHARE = "/share";
-const BOOT_MS = 180_000;
+const BOOT_MS = 300_000;
 const COMMAND_S = 60;
 /** For an emulated machine on a busy one: only then is it taken for dead. */
 const DEAF_S = 60;
