@@ -1,2 +1,2 @@
 export type { HostTools, VerbIo } from "./io.ts";
-export { isVerb, runVerb } from "./run.ts";
+export { isVerb, runVerb, type VerbUsage, verbUsages } from "./run.ts";

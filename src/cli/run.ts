@@ -4,9 +4,13 @@ import { VerbError, type VerbIo } from "./io.ts";
 
 type Verb = (argv: readonly string[], io: VerbIo, signal: AbortSignal) => Promise<number>;
 
-interface VerbRow {
+/** A verb for people: how it is written, and what it is for. */
+export interface VerbUsage {
   readonly usage: string;
   readonly help: string;
+}
+
+interface VerbRow extends VerbUsage {
   /** Loads the code of the verb. */
   readonly load: () => Promise<Verb>;
 }
@@ -49,6 +53,9 @@ const VERBS: { readonly [name: string]: VerbRow } = {
   },
   help: { usage: "help", help: "this list", load: async () => helpVerb },
 };
+
+/** Every verb, for the man page and the shells' completion. */
+export const verbUsages = (): readonly VerbUsage[] => Object.values(VERBS);
 
 /** Does this command line ask for a verb rather than start a kubelet? */
 export const isVerb = (argv: readonly string[]): boolean => argv[0] !== undefined && !argv[0].startsWith("-");
