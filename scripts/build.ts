@@ -6,10 +6,14 @@ import { assemble } from "./lib/package/assemble.ts";
 import { type BaseOptions, makeBase } from "./lib/package/base.ts";
 import { bundle } from "./lib/package/bundle.ts";
 import { compile } from "./lib/package/compile.ts";
+import { makeRelease, type Release } from "./lib/package/release.ts";
 import { step } from "./lib/progress.ts";
 import { run } from "./lib/run.ts";
 
 const ROOT = join(import.meta.dirname, "..");
+
+/** Beside the executable: what it was made from. */
+const INPUTS = ".inputs.json";
 
 export interface Built {
   /** An executable that takes the kubelet's flags and verbs. */
@@ -39,7 +43,7 @@ export function buildKubelet(
 
 async function buildIn(folder: string, entry: string, { compiled = true, ...options }: BuildOptions): Promise<Built> {
   const launcher = join(folder, "kubelet");
-  const inputsFile = join(folder, ".inputs.json");
+  const inputsFile = join(folder, INPUTS);
   if (existsSync(launcher) && unchanged(inputsFile)) return { launcher, fresh: false };
   if (!existsSync(entry)) throw new Error(`build ${relative(ROOT, entry)}: there is no such file`);
   mkdirSync(folder, { recursive: true });
@@ -85,7 +89,18 @@ function fingerprint(path: string): string {
   return createHash("sha256").update(readFileSync(path)).digest("base64");
 }
 
+/** The executable and everything that goes with it (scripts/lib/package/release.ts). */
+export async function buildRelease(folder = join(ROOT, "dist")): Promise<Release & Built> {
+  const built = await step("Building the executable", () => buildKubelet(undefined, folder));
+  const inputs = Object.keys(JSON.parse(readFileSync(join(folder, INPUTS), "utf8")));
+  const version = versionOf(join(ROOT, "package.json"));
+  const release = await step("Building the Debian package", () =>
+    makeRelease({ kubelet: built.launcher, version, inputs }),
+  );
+  return { ...built, ...release };
+}
+
 if (import.meta.main) {
-  const built = await step("Building dist/kubelet", () => buildKubelet());
-  console.log(`${relative(process.cwd(), built.launcher)}${built.fresh ? "" : " is up to date"}`);
+  const { launcher, deb, sbom, notices, sums } = await buildRelease();
+  for (const path of [launcher, deb, sbom, notices, sums]) console.log(relative(process.cwd(), path));
 }
