@@ -7,7 +7,7 @@
 use strict;
 use warnings;
 use POSIX qw(:sys_wait_h setsid);
-use Time::HiRes qw(time);
+use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
 my ($path) = @ARGV;
 my $boot = slurp("/proc/sys/kernel/random/boot_id");
@@ -77,7 +77,7 @@ sub start_one {
     }
     close($_->[2]) for @pipes;
     my @streams = map { { name => $_->[0], pipe => $_->[1] } } @pipes;
-    $running{$id} = { id => $id, pid => $pid, until => time() + $timeout, streams => \@streams };
+    $running{$id} = { id => $id, pid => $pid, until => now() + $timeout, streams => \@streams };
 }
 
 sub pump {
@@ -95,12 +95,12 @@ sub reap {
                 $job->{code} = WIFSIGNALED($status) ? 128 + WTERMSIG($status) : WEXITSTATUS($status);
                 $job->{code} = 124 if $job->{late};
                 # What it left running in the background may hold the pipes; its own words are in them by now.
-                $job->{linger} = time() + 0.3;
+                $job->{linger} = now() + 0.3;
             }
-            elsif (time() > $job->{until}) { $job->{late} = 1; kill("KILL", -$job->{pid}); }
+            elsif (now() > $job->{until}) { $job->{late} = 1; kill("KILL", -$job->{pid}); }
         }
         next if !defined $job->{code};
-        next if @{ $job->{streams} } && time() < $job->{linger};
+        next if @{ $job->{streams} } && now() < $job->{linger};
         for my $stream (@{ $job->{streams} }) { drain($job, $stream); close($stream->{pipe}); }
         delete $running{ $job->{id} };
         send_all("end $job->{id} $job->{code}\n");
@@ -127,6 +127,9 @@ sub send_all {
         $sent += $now;
     }
 }
+
+# The wall clock is set by commands that run here.
+sub now { clock_gettime(CLOCK_MONOTONIC) }
 
 sub slurp {
     my ($file) = @_;
