@@ -63,6 +63,8 @@ export interface CoreDeps extends Pick<ConfigDeps, "nodeDns" | "sandboxResources
   readonly network: ProbeNetwork;
   readonly cgroups: ExecuteDeps["cgroups"] & { list(): Promise<readonly string[]>; parentOf(pod: Pod): string };
   readonly volumes: Volumes;
+  /** How many processes of a pod's container the kernel has killed for want of memory; undefined: not known. */
+  readonly oomKills?: ((pod: Pod, containerId: string) => Promise<number | undefined>) | undefined;
   /** What pods refer to beside their own spec. */
   readonly references: PodReferences;
   readonly readCredentials: ImageDeskDeps["readCredentials"];
@@ -105,6 +107,8 @@ export interface Core {
   snapshot(uid: string): PodSnapshot | undefined;
   snapshots(): readonly PodSnapshot[];
   timeline(uid: string): readonly TimelineEntry[];
+  /** Resolves when the runtime has written all that a container which ended left; at once for one that runs. */
+  settled(containerId: string): Promise<void>;
   /** For how long an answer of the runtime is overdue, in milliseconds. */
   runtimeSilence(): number;
   rejectedManifests(): readonly RejectedManifest[];
@@ -139,6 +143,10 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
       story.saw(uid, observer.snapshot(uid));
       pods.ring(uid);
       leftovers.saw(uid);
+    },
+    oomKills: async (uid, id) => {
+      const pod = board.get(uid)?.pod;
+      return pod && deps.oomKills?.(pod, id);
     },
     onResync: () => {
       pods.ringAll();
@@ -339,6 +347,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     snapshot: see,
     snapshots: () => observer.uids().flatMap((uid) => see(uid) ?? []),
     timeline: (uid) => story.of(uid),
+    settled: (id) => observer.settled(id),
     runtimeSilence: () => observer.silence,
     rejectedManifests: () => wanted.rejectedManifests,
     ringAll: () => pods.ringAll(),

@@ -165,6 +165,10 @@ export async function runNode(
       onRuntime: () => cluster?.registration()?.runtimeChanged(),
       ...coreMetrics(metrics),
       cgroups: { ...podCgroupVerbs(podCgroups), parentOf: (pod) => podCgroup(pod, cgroupOptions).parent },
+      oomKills: async (pod, id) => {
+        const { path } = podCgroup(pod, cgroupOptions);
+        return path === "" ? undefined : cgroups.oomKills(`${path}/${id}`);
+      },
       ...imageAccess(config, {
         files,
         images: measured.images,

@@ -91,6 +91,7 @@ function start(doors: SimDoors, broken: Broken, signal: AbortSignal): RunningCor
       ),
       references,
       cgroups: { ...podCgroupVerbs(podCgroups), parentOf: (pod) => podCgroup(pod, CGROUPS).parent },
+      oomKills: (pod, id) => doors.cgroups.oomKills(`${podCgroup(pod, CGROUPS).path}/${id}`),
       readCredentials: async () => ({ found: [], missing: [] }),
       logTail: () => "",
       sandboxResources: () => ({ resources: {}, overhead: {} }),

@@ -2,7 +2,7 @@ import { isInside } from "../base/inside.ts";
 import { effectiveRows, type KubeletConfig, toVersioned } from "../config/index.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { uidOf } from "../model/pod.ts";
-import type { ContainerStatus } from "../model/runtime.ts";
+import type { PodContainer } from "../model/runtime.ts";
 import type { HealthCheck, NodeView, TimelineEntry } from "../node/index.ts";
 import type { Runtime } from "../ports/runtime.ts";
 import type { Core } from "./core.ts";
@@ -48,14 +48,19 @@ export function createView({ config, core, runtime, podLogsDir, healthChecks }: 
       if (!found || !isInside(podLogsDir(), found.container.logPath)) return undefined;
       return {
         path: found.container.logPath,
-        running: () => findContainer(core(), id)?.container.state === "running",
+        running: () => isWriting(findContainer(core(), id)?.container),
+        settled: () => core()?.settled(id) ?? Promise.resolve(),
       };
     },
     healthChecks,
   };
 }
 
-function findContainer(core: Core | undefined, id: string): { readonly container: ContainerStatus } | undefined {
+/** The runtime writes what a container said last when that has ended. */
+const isWriting = (container: PodContainer | undefined): boolean =>
+  container?.state === "running" || container?.early === true;
+
+function findContainer(core: Core | undefined, id: string): { readonly container: PodContainer } | undefined {
   for (const { pod } of core?.posted() ?? []) {
     const container = core?.snapshot(uidOf(pod))?.containers.find((candidate) => candidate.id === id);
     if (container) return { container };

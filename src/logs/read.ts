@@ -11,6 +11,8 @@ import { findTailStart } from "./tail.ts";
 const BLOCK = 64 * 1024;
 /** A follower looks again this often even when no change was announced. */
 const TICK = millis(1000);
+/** How long a reader waits for the last lines of a container that has just ended. */
+const LAST_LINES = millis(2000);
 
 export interface LogOptions extends Omit<PrintOptions, "maxLines"> {
   /** Raw lines from the end, undefined: all. */
@@ -22,6 +24,8 @@ export interface LogSource {
   readonly path: string;
   /** Is the container that writes it still running? Asked only by a follower. */
   readonly running: () => boolean;
+  /** Resolves when what a container that has ended wrote is in the file; at once while it runs. */
+  readonly settled?: (() => Promise<void>) | undefined;
 }
 
 export interface LogDeps {
@@ -41,6 +45,7 @@ export async function* readLog(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   await using scope = new AsyncDisposableStack();
+  if (!options.follow) await lastLines(source, deps.clock, signal);
   const start = await deps.files.open(source.path);
   if (start === undefined) {
     throw new KubeletError(
@@ -88,6 +93,14 @@ export async function* readLog(
     }
     await changes.wait(signal);
   }
+}
+
+async function lastLines({ settled }: LogSource, clock: Clock, signal: AbortSignal): Promise<void> {
+  if (settled === undefined) return;
+  const turn = new AbortController();
+  const late = clock.sleep(LAST_LINES, AbortSignal.any([signal, turn.signal])).catch(() => {});
+  await Promise.race([settled(), late]);
+  turn.abort();
 }
 
 /** Reads one file after the other through one printer. */

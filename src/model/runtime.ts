@@ -309,11 +309,31 @@ export interface RuntimeEvent {
   readonly podUid?: string;
 }
 
+/**
+ * The process of a container has ended, says who waited for it. No hint but a fact, and told before the runtime's own answers agree: it has yet to write
+ * the last lines of the log and its new state down.
+ */
+export interface ContainerExit {
+  readonly kind: "exited";
+  readonly id: string;
+  readonly exitCode: number;
+  /** Wall clock milliseconds since the epoch. */
+  readonly finishedAt: number;
+  /** As the runtime's status will say it, but for an OOM kill. */
+  readonly reason: string;
+}
+
 /** Everything seen of one pod at one time. Sandboxes and containers are sorted newest first. */
 export interface PodSnapshot {
   readonly uid: string;
   readonly name: string;
   readonly namespace: string;
   readonly sandboxes: readonly SandboxStatus[];
-  readonly containers: readonly (ContainerStatus & { readonly sandboxId: string })[];
+  readonly containers: readonly PodContainer[];
+}
+
+export interface PodContainer extends ContainerStatus {
+  readonly sandboxId: string;
+  /** It has ended, and the runtime does not say so yet: its log may lack the last lines. */
+  readonly early?: true;
 }

@@ -40,7 +40,10 @@ export interface TimelineEntry {
 
 export interface ContainerLog {
   readonly path: string;
+  /** Also after its end, until the runtime has written the last lines. */
   readonly running: () => boolean;
+  /** Resolves when it has; at once while the container runs. */
+  readonly settled?: (() => Promise<void>) | undefined;
 }
 
 export interface HealthCheck {

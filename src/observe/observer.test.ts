@@ -3,17 +3,20 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { KubeletError } from "../base/fault.ts";
 import { silentLog } from "../base/log.ts";
-import type { ContainerStatus, RuntimeEvent, SandboxStatus } from "../model/runtime.ts";
+import { ANNOTATION_TERMINATION_POLICY as POLICY } from "../model/names.ts";
+import type { ContainerExit, ContainerStatus, RuntimeEvent, SandboxStatus } from "../model/runtime.ts";
 import { VirtualTime } from "../sim/virtual-time.ts";
 import { Observer } from "./observer.ts";
 
-type Told = RuntimeEvent | { readonly kind: "resync" } | { readonly kind: "lost" };
+type Told = RuntimeEvent | ContainerExit | { readonly kind: "resync" } | { readonly kind: "lost" };
 
 /** One sandbox per pod and the containers a test puts into it; what is told of changes is the test's to say. */
 class FakeRuntime {
   readonly pods = new Map<string, Map<string, ContainerStatus["state"]>>();
   readonly lists: { readonly at: number; readonly uid: string | undefined }[] = [];
   statusCalls = 0;
+  /** Of every container's status. */
+  change: Partial<ContainerStatus> = {};
   away = false;
   readonly #time: VirtualTime;
   readonly #queue: Told[] = [];
@@ -61,7 +64,7 @@ class FakeRuntime {
     this.#answer();
     for (const [uid, containers] of this.pods) {
       const state = containers.get(id);
-      if (state) return containerOf(uid, id, state);
+      if (state) return { ...containerOf(uid, id, state), ...this.change };
     }
     throw new KubeletError("gone", { code: "runtime-not-found", call: "ContainerStatus", id });
   };
@@ -115,6 +118,8 @@ interface Bench {
   readonly observer: Observer;
   readonly changed: string[];
   resyncs: number;
+  /** Processes of each container that the kernel has killed. */
+  kills: number | undefined;
   /** Containers of a pod, as the observer shows them. */
   seen(uid: string): string | undefined;
   pass(span: number): Promise<void>;
@@ -135,12 +140,14 @@ async function start(): Promise<Bench & AsyncDisposable> {
     log: silentLog,
     onChange: (uid) => void changed.push(uid),
     onResync: () => void bench.resyncs++,
+    oomKills: async () => bench.kills,
   });
   const bench = {
     runtime,
     observer,
     changed,
     resyncs: 0,
+    kills: 0 as number | undefined,
     seen: (uid: string) =>
       observer
         .snapshot(uid)
@@ -206,6 +213,69 @@ test("an exited container's status is not asked for again, unless an event says 
   assert.equal(bench.runtime.statusCalls, calls + 1);
 });
 
+const EXIT = { kind: "exited", id: "a1", exitCode: 1, finishedAt: 7, reason: "Error" } as const;
+
+test("an exit is shown at once, a reading that is behind does not take it back, and one that agrees replaces it", async () => {
+  await using bench = await start();
+  const shown = () => bench.observer.snapshot("a")?.containers[0];
+  bench.runtime.tell(EXIT);
+  await bench.pass(10);
+  assert.deepEqual(bench.runtime.lists, [], "nothing was asked");
+  const { state, exitCode, finishedAt, reason, early } = shown() ?? {};
+  assert.deepEqual([state, exitCode, finishedAt, reason, early], ["exited", 1, 7, "Error", true]);
+  assert.deepEqual(bench.changed, ["a"]);
+  await bench.observer.refresh("a", new AbortController().signal);
+  assert.deepEqual([shown()?.state, shown()?.early], ["exited", true]);
+  let settled = false;
+  const waiting = bench.observer.settled("a1").then(() => {
+    settled = true;
+  });
+  await bench.pass(10);
+  assert.equal(settled, false);
+  bench.runtime.pods.set("a", new Map([["a1", "exited"]]));
+  bench.runtime.tell({ kind: "stopped", id: "a1" });
+  await bench.pass(10);
+  await waiting;
+  assert.deepEqual([shown()?.state, shown()?.early, shown()?.finishedAt], ["exited", undefined, 2]);
+  assert.equal(bench.observer.sizes.exits, 0);
+  bench.runtime.tell(EXIT);
+  await bench.pass(10);
+  assert.equal(bench.observer.sizes.exits, 0, "it is late");
+});
+
+for (const [name, kills, change] of [
+  ["the kernel has killed in its cgroup", 1, {}],
+  ["the kernel does not tell", undefined, {}],
+  ["an OOM kill was told before", 0, { reason: "OOMKilled" }],
+  ["its last words are the end of its log", 0, { annotations: { [POLICY]: "FallbackToLogsOnError" } }],
+] as const)
+  test(`an exit waits for the runtime where ${name}`, async () => {
+    await using bench = await start();
+    bench.runtime.change = change;
+    bench.runtime.tell({ kind: "oom", id: "a1" });
+    await bench.pass(10);
+    bench.kills = kills;
+    bench.runtime.tell(EXIT);
+    await bench.pass(10);
+    assert.equal(bench.seen("a"), "a1 running");
+    bench.runtime.pods.set("a", new Map([["a1", "exited"]]));
+    bench.runtime.tell({ kind: "stopped", id: "a1" });
+    await bench.pass(10);
+    assert.equal(bench.seen("a"), "a1 exited");
+    assert.equal(bench.observer.sizes.exits, 0);
+  });
+
+test("an exit of a container that goes before it was ever read leaves nothing behind", async () => {
+  await using bench = await start();
+  bench.observer.know("a2", "a");
+  bench.runtime.tell({ ...EXIT, id: "a2" });
+  await bench.pass(10);
+  assert.equal(bench.observer.sizes.exits, 1);
+  bench.runtime.pods.delete("a");
+  await bench.observer.refresh("a", new AbortController().signal);
+  assert.deepEqual(bench.observer.sizes, { snapshots: 1, owners: 2, readings: 0, afresh: 0, exits: 0 });
+});
+
 test("a pod that is gone from the runtime has no snapshot, and nothing of it is kept", async () => {
   await using bench = await start();
   bench.runtime.pods.delete("a");
@@ -213,7 +283,7 @@ test("a pod that is gone from the runtime has no snapshot, and nothing of it is 
   await bench.pass(10);
   assert.equal(bench.observer.snapshot("a"), undefined);
   assert.deepEqual(bench.changed, ["a"]);
-  assert.deepEqual(bench.observer.sizes, { snapshots: 1, owners: 2, readings: 0, afresh: 0 });
+  assert.deepEqual(bench.observer.sizes, { snapshots: 1, owners: 2, readings: 0, afresh: 0, exits: 0 });
 });
 
 test("without an event source it lists by itself, every half second while things change, every five seconds later", async () => {

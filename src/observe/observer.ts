@@ -1,9 +1,10 @@
 import { isFault, KubeletError, messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
 import { type Instant, millis } from "../base/units.ts";
-import type { PodSnapshot, RuntimeEvent } from "../model/runtime.ts";
+import type { ContainerExit, PodSnapshot, RuntimeEvent } from "../model/runtime.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Runtime } from "../ports/runtime.ts";
+import { Exits } from "./exits.ts";
 import { groupByPod, type Listing } from "./listing.ts";
 import { differs, readPod } from "./read-pod.ts";
 import { Readings } from "./readings.ts";
@@ -23,6 +24,8 @@ export interface ObserverDeps {
   readonly runtime: Pick<Runtime, "events" | "listSandboxes" | "listContainers" | "sandboxStatus" | "containerStatus">;
   readonly clock: Clock;
   readonly log: Log;
+  /** How many processes of a container the kernel has killed for want of memory; undefined: not known. Absent: no end is told early. */
+  readonly oomKills?: (uid: string, id: string) => Promise<number | undefined>;
   /** Called after each new snapshot of a pod, also of one that is gone from the runtime. */
   readonly onChange: (uid: string) => void;
   /** Called when the runtime answers again after it may have been away. */
@@ -37,9 +40,10 @@ export interface ObserverDeps {
  * The only writer of what is seen of the runtime: one snapshot per pod UID.
  *
  *   runtime event --id--> pod --> refresh(pod): list and status of that one pod --> snapshot --> onChange
+ *   exit --id--> pod -------------> snapshot with that end, which a reading that is behind does not take back
  *   resync, slow sweep ---------> list of everything --> refresh of the pods that differ
  *
- * An event only says "look again"; while no event source is connected the list is repeated at an adaptive pace.
+ * But for an exit, an event only says "look again"; while no event source is connected the list is repeated at an adaptive pace.
  */
 export class Observer {
   readonly #deps: ObserverDeps;
@@ -47,6 +51,7 @@ export class Observer {
   /** Container or sandbox id -> pod UID. */
   readonly #owners = new Map<string, string>();
   readonly #readings = new Readings();
+  readonly #exits = new Exits();
   /** Pod UID -> ids whose status must be read again though nothing of it seems to have changed. */
   readonly #afresh = new Map<string, Set<string>>();
   /** Pods that are there but could not be read; each is tried again until it can. */
@@ -94,7 +99,13 @@ export class Observer {
       owners: this.#owners.size,
       readings: this.#readings.size,
       afresh: this.#afresh.size,
+      exits: this.#exits.size,
     };
+  }
+
+  /** Resolves when the runtime has done all it does for a container that ended, such as writing its log; at once for one that runs. */
+  settled(id: string): Promise<void> {
+    return this.#exits.settled(id);
   }
 
   /** Tells whose an id is before the runtime can tell of it: an event that comes in at once is then not lost. */
@@ -132,9 +143,10 @@ export class Observer {
       throw error;
     }
     this.#unread.delete(uid);
-    for (const { id } of [...(before?.sandboxes ?? []), ...(before?.containers ?? [])]) this.#owners.delete(id);
-    for (const { id } of [...(seen?.sandboxes ?? []), ...(seen?.containers ?? [])]) this.#owners.set(id, uid);
-    if (seen) this.#snapshots.set(uid, seen);
+    const there = idsOf(seen);
+    for (const id of idsOf(before)) if (!there.has(id)) this.#disown(id);
+    for (const id of there) this.#owners.set(id, uid);
+    if (seen) this.#snapshots.set(uid, this.#exits.complete(seen));
     else this.#forget(uid);
     this.#deps.onChange(uid);
   }
@@ -145,7 +157,12 @@ export class Observer {
 
   #forget(uid: string): void {
     this.#snapshots.delete(uid);
-    for (const [id, owner] of this.#owners) if (owner === uid) this.#owners.delete(id);
+    for (const [id, owner] of this.#owners) if (owner === uid) this.#disown(id);
+  }
+
+  #disown(id: string): void {
+    this.#owners.delete(id);
+    this.#exits.forget(id);
   }
 
   /** Runs for ever: events, sweeps, relists. Rejects with `signal.reason`. */
@@ -162,6 +179,8 @@ export class Observer {
         if (event.kind === "resync" || event.kind === "lost") {
           if (event.kind === "lost") this.#deps.onLost?.();
           this.#catchUp(event.kind, signal);
+        } else if (event.kind === "exited") {
+          this.#onExit(event).catch((error) => this.#complain("Cannot tell of an end early", error, signal));
         } else {
           this.#onEvent(event, signal);
         }
@@ -177,6 +196,21 @@ export class Observer {
     if (!uid) return;
     if (event.kind === "oom" || event.kind === "stopped") this.#mark(uid, event.id);
     this.refresh(uid, signal).catch((error) => this.#readLater(uid, error, signal));
+  }
+
+  /** Nobody can tell yet whether the runtime will call it an OOM kill, unless the kernel has counted none. */
+  async #onExit(exit: ContainerExit): Promise<void> {
+    const uid = this.#owners.get(exit.id);
+    if (!uid || (await this.#deps.oomKills?.(uid, exit.id)) !== 0) return;
+    // Meanwhile it may have been read to its end, and be gone.
+    if (this.#owners.get(exit.id) !== uid) return;
+    const seen = this.#snapshots.get(uid);
+    if (seen?.containers.some(({ id, state }) => id === exit.id && state === "exited")) return;
+    this.#exits.add(exit);
+    const shown = seen && this.#exits.show(seen);
+    if (!shown || shown === seen) return;
+    this.#snapshots.set(uid, shown);
+    this.#deps.onChange(uid);
   }
 
   /** What told that the pod should be read comes only once, so the reading is tried until it succeeds. */
@@ -286,3 +320,6 @@ export class Observer {
     this.#deps.log.warn(message, { err: messageOf(error), ...fields });
   }
 }
+
+const idsOf = (seen: PodSnapshot | undefined): ReadonlySet<string> =>
+  new Set([...(seen?.sandboxes ?? []), ...(seen?.containers ?? [])].map(({ id }) => id));

@@ -29,7 +29,8 @@ export async function readPod(
     Promise.all(
       listing.containers.map(async (summary): Promise<SeenContainer | undefined> => {
         const before = known.get(summary.id);
-        if (summary.state === "exited" && before?.state === "exited" && !afresh.has(summary.id)) return before;
+        const isKnown = before?.state === "exited" && !before.early && !afresh.has(summary.id);
+        if (summary.state === "exited" && isKnown) return before;
         const status = await orGone(runtime.containerStatus(summary.id, signal));
         return status && { ...status, sandboxId: summary.sandboxId };
       }),

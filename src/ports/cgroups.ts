@@ -30,6 +30,8 @@ export interface Cgroups {
   children(path: string): Promise<readonly string[]>;
   /** Process ids in it and below, from every hierarchy. */
   processes(path: string): Promise<readonly number[]>;
+  /** How many of its processes the kernel has killed for want of memory; undefined: there is no such cgroup, or the kernel does not count. */
+  oomKills(path: string): Promise<number | undefined>;
   /** Kills what is left in it and below, then removes the tree in every hierarchy. No error when absent. */
   destroy(path: string): Promise<void>;
   /** Huge page sizes that this host knows ("2MB"). */

@@ -2,6 +2,7 @@ import type { Millis } from "../base/units.ts";
 import type {
   AttachRequest,
   ContainerConfig,
+  ContainerExit,
   ContainerStats,
   ContainerStatus,
   ContainerSummary,
@@ -68,9 +69,12 @@ export interface Runtime {
   /**
    * Hints from the runtime, for ever: the adapter reconnects by itself and picks the best source (CRI events, containerd's event
    * service). Yields `resync` whenever events may have been missed (first connect, each reconnect), and `lost` while no event source
-   * is connected: the reader then lists by itself until the next `resync`.
+   * is connected: the reader then lists by itself until the next `resync`. An `exited` is no hint: where the source knows of an end before the
+   * runtime's answers do, it comes ahead of the `stopped`, which comes when they agree.
    */
-  events(signal: AbortSignal): AsyncIterable<RuntimeEvent | { readonly kind: "resync" } | { readonly kind: "lost" }>;
+  events(
+    signal: AbortSignal,
+  ): AsyncIterable<RuntimeEvent | ContainerExit | { readonly kind: "resync" } | { readonly kind: "lost" }>;
 }
 
 /** CRI v1 ImageService. The same errors. */

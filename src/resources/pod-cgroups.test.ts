@@ -45,6 +45,7 @@ function memoryCgroups(...there: string[]) {
         .filter((each) => each.startsWith(`${path}/`))
         .map((each) => each.slice(path.length + 1).split("/")[0] ?? ""),
     processes: async () => [],
+    oomKills: async () => 0,
     destroy: async (path) => void paths.delete(path),
     hugepageSizes: () => [],
   };

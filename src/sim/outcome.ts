@@ -88,6 +88,7 @@ function growthOf(world: World, wishes: Wishes, sizes: Readonly<Record<string, n
     owners: instances + wishes.wanted.size,
     readings: wishes.wanted.size,
     afresh: instances,
+    exits: instances + wishes.wanted.size,
     workers: wishes.wanted.size,
     statuses: wishes.wanted.size,
     images: wishes.wanted.size,

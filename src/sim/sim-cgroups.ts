@@ -28,6 +28,7 @@ export function simCgroups(tree: Set<string>, world: World, faults: Faults, life
         return below.filter((name) => name !== "" && !name.includes("/")).sort();
       }),
     processes: () => Promise.resolve([]),
+    oomKills: () => act(() => 0),
     destroy: (path) =>
       act(() => {
         refuseOutside(path);

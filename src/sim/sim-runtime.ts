@@ -2,6 +2,7 @@ import { KubeletError } from "../base/fault.ts";
 import type { Millis } from "../base/units.ts";
 import type {
   ContainerConfig,
+  ContainerExit,
   ContainerStatus,
   ContainerSummary,
   ImageInfo,
@@ -171,7 +172,11 @@ export class SimRuntime implements Runtime, Images {
       this.#terminate(container, grace);
       const { time, chance } = this.#world;
       const late = chance.happens(this.#faults.lateStops) ? chance.between(100, 5_000) : 0;
-      return this.#world.gone(container).then(() => (late > 0 ? time.sleep(late, this.#life, this.#life) : undefined));
+      const isSeen = async () => {
+        const wait = Math.max(late, container.shownUntil - time.now());
+        if (wait > 0) await time.sleep(wait, this.#life, this.#life);
+      };
+      return this.#world.gone(container).then(isSeen);
     });
   }
 
@@ -198,13 +203,15 @@ export class SimRuntime implements Runtime, Images {
   containerStatus(id: string, signal: AbortSignal): Promise<ContainerStatus> {
     return this.#call("look", "ContainerStatus", signal, this.#uidOf(id), () => {
       const container = this.#world.containers.get(id) ?? notFound("ContainerStatus", id);
-      if (container.state === "exited") container.toldEndAt ??= this.#world.time.now();
+      const summary = containerSummary(container, this.#world.time.now());
+      const hasEnded = summary.state === "exited";
+      if (hasEnded) container.toldEndAt ??= this.#world.time.now();
       return {
-        ...containerSummary(container),
+        ...summary,
         startedAt: container.startedAt,
-        finishedAt: container.finishedAt,
-        exitCode: container.exitCode,
-        reason: container.reason,
+        finishedAt: hasEnded ? container.finishedAt : undefined,
+        exitCode: hasEnded ? container.exitCode : 0,
+        reason: hasEnded ? container.reason : "",
         message: "",
         imageId: container.config.image,
         mounts: container.config.mounts,
@@ -217,18 +224,35 @@ export class SimRuntime implements Runtime, Images {
 
   listContainers(uid: string | undefined, signal: AbortSignal): Promise<readonly ContainerSummary[]> {
     return this.#call("look", "ListContainers", signal, uid, () =>
-      [...(uid === undefined ? this.#world.containers.values() : this.#world.containersOf(uid))].map(containerSummary),
+      [...(uid === undefined ? this.#world.containers.values() : this.#world.containersOf(uid))].map((container) =>
+        containerSummary(container, this.#world.time.now()),
+      ),
     );
   }
 
-  async *events(signal: AbortSignal): AsyncGenerator<RuntimeEvent | { kind: "resync" } | { kind: "lost" }> {
-    const queue: RuntimeEvent[] = [];
+  async *events(
+    signal: AbortSignal,
+  ): AsyncGenerator<RuntimeEvent | ContainerExit | { kind: "resync" } | { kind: "lost" }> {
+    const queue: (RuntimeEvent | ContainerExit)[] = [];
     let wake = () => {};
-    const { chance, time } = this.#world;
+    const { chance, endings, time } = this.#world;
+    const tellExit = (container: SimContainer) => {
+      for (let copy = this.#faults.eventCopies(endings); copy > 0; copy--) {
+        time.at(this.#faults.eventDelay(endings), () => {
+          if (this.#life.aborted) return;
+          container.toldEndAt ??= time.now();
+          queue.push(exitOf(container));
+          wake();
+        });
+      }
+    };
     using _listening = this.#world.listen(({ kind, id, uid }) => {
+      const ended = kind === "stopped" ? this.#world.containers.get(id) : undefined;
+      if (ended) tellExit(ended);
+      const behind = ended ? ended.shownUntil - time.now() : 0;
       const copies = this.#faults.eventCopies(chance);
       for (let copy = 0; copy < copies; copy++) {
-        time.at(this.#faults.eventDelay(chance), () => {
+        time.at(behind + this.#faults.eventDelay(chance), () => {
           if (this.#life.aborted) return;
           queue.push({ kind, id, ...(chance.happens(0.5) ? { podUid: uid } : {}) });
           wake();
@@ -382,12 +406,30 @@ const summaryOf = ({ id, config, state, createdAt }: SimSandbox): SandboxSummary
   runtimeHandler: "",
 });
 
-const containerSummary = ({ id, sandboxId, config, state, forgotten, createdAt }: SimContainer): ContainerSummary => ({
+const exitOf = ({ id, exitCode, finishedAt = 0, reason }: SimContainer): ContainerExit => ({
+  kind: "exited",
+  id,
+  exitCode,
+  finishedAt,
+  reason,
+});
+
+/** The runtime sees an end a moment after it. */
+const shownState = ({ state, forgotten, shownUntil }: SimContainer, now: number): ContainerStatus["state"] => {
+  if (forgotten) return "unknown";
+  return state === "exited" && now < shownUntil ? "running" : state;
+};
+
+const containerSummary = (container: SimContainer, now: number): ContainerSummary => ({
+  ...identityOf(container),
+  state: shownState(container, now),
+});
+
+const identityOf = ({ id, sandboxId, config, createdAt }: SimContainer): Omit<ContainerSummary, "state"> => ({
   id,
   sandboxId,
   name: config.name,
   attempt: config.attempt,
-  state: forgotten ? "unknown" : state,
   createdAt,
   image: config.image,
   imageRef: config.image,

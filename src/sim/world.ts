@@ -1,5 +1,5 @@
 import type { ContainerConfig, ContainerStatus, SandboxConfig, SandboxStatus } from "../model/runtime.ts";
-import type { Chance } from "./chance.ts";
+import { Chance } from "./chance.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 /** What a container's main process does. */
@@ -33,6 +33,8 @@ export interface SimContainer {
   toldEndAt: number | undefined;
   /** The runtime crashed and does not know whether it lives: it says "unknown" until it was stopped. */
   forgotten: boolean;
+  /** Until then the runtime's answers say that it runs, though it has ended: virtual ms. */
+  shownUntil: number;
   /** It once was. */
   wasForgotten: boolean;
   readonly onEnd: (() => void)[];
@@ -70,6 +72,8 @@ export type WorldEvent = {
 export class World {
   readonly time: VirtualTime;
   readonly chance: Chance;
+  /** Of how ends come to be known. Its own, so that runs of before it was there go as they went. */
+  readonly endings = new Chance(1);
   readonly sandboxes = new Map<string, SimSandbox>();
   readonly containers = new Map<string, SimContainer>();
   readonly #ofPod = new Map<string, { readonly sandboxes: Set<SimSandbox>; readonly containers: Set<SimContainer> }>();
@@ -216,6 +220,7 @@ export class World {
       beganAt: 0,
       endedAt: undefined,
       toldEndAt: undefined,
+      shownUntil: 0,
       forgotten: false,
       wasForgotten: false,
       onEnd: [],
@@ -271,6 +276,7 @@ export class World {
     container.finishedAt = this.time.wall();
     container.exitCode = exitCode;
     container.reason = reason;
+    container.shownUntil = this.time.now() + this.endings.between(0, LONGEST_CLEAN_UP);
     this.#tell("stopped", container.id, container.uid);
     for (const tell of container.onEnd.splice(0)) tell();
   }
@@ -313,5 +319,8 @@ export class World {
     for (const listener of this.#listeners) listener({ kind, id, uid });
   }
 }
+
+/** How long the runtime takes to see that a container has ended, ms. */
+const LONGEST_CLEAN_UP = 200;
 
 const NONE: ReadonlySet<never> = new Set<never>();

@@ -1,12 +1,12 @@
 import { isFault, messageOf } from "../../base/fault.ts";
 import type { Log } from "../../base/log.ts";
 import { type Millis, millis } from "../../base/units.ts";
-import type { RuntimeEvent } from "../../model/runtime.ts";
+import type { ContainerExit, RuntimeEvent } from "../../model/runtime.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Random } from "../../ports/random.ts";
 import type { EventSource } from "./event-sources.ts";
 
-export type FeedItem = RuntimeEvent | { readonly kind: "resync" } | { readonly kind: "lost" };
+export type FeedItem = RuntimeEvent | ContainerExit | { readonly kind: "resync" } | { readonly kind: "lost" };
 
 export interface FeedDeps {
   /** Best first. Asked at each connect, since the runtime may have been replaced. Throws while there is no runtime. */
@@ -69,7 +69,7 @@ async function connect(
   source: EventSource,
   deps: FeedDeps,
   signal: AbortSignal,
-): Promise<AsyncIterable<RuntimeEvent> | undefined> {
+): Promise<AsyncIterable<RuntimeEvent | ContainerExit> | undefined> {
   const abort = new AbortController();
   const iterator = source.open(AbortSignal.any([signal, abort.signal]))[Symbol.asyncIterator]();
   const first = iterator.next();
@@ -90,10 +90,10 @@ async function connect(
 }
 
 async function* resume(
-  first: Promise<IteratorResult<RuntimeEvent>>,
-  iterator: AsyncIterator<RuntimeEvent>,
+  first: Promise<IteratorResult<RuntimeEvent | ContainerExit>>,
+  iterator: AsyncIterator<RuntimeEvent | ContainerExit>,
   abort: AbortController,
-): AsyncGenerator<RuntimeEvent, void, undefined> {
+): AsyncGenerator<RuntimeEvent | ContainerExit, void, undefined> {
   try {
     for (let step = await first; !step.done; step = await iterator.next()) yield step.value;
   } finally {

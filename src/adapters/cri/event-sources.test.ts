@@ -9,6 +9,10 @@ const envelope = (topic: string, value: Uint8Array, namespace = "k8s.io") => ({
   namespace,
   event: { typeUrl: "", value },
 });
+const killed = {
+  ...{ containerId: "c1", id: "c1", exitStatus: 137 },
+  exitedAt: { seconds: 1_700_000_000, nanos: 250_000_000 },
+};
 const exit = (id: string) => containerd.TaskExit.encode({ containerId: "c1", id, pid: 7, exitStatus: 1 }).finish();
 
 describe("fromEnvelope()", () => {
@@ -18,7 +22,17 @@ describe("fromEnvelope()", () => {
       envelope("/tasks/start", containerd.TaskStart.encode({ containerId: "c1" }).finish()),
       { kind: "started", id: "c1" },
     ],
-    ["an exit", envelope("/tasks/exit", exit("c1")), { kind: "stopped", id: "c1" }],
+    [
+      "an exit",
+      envelope("/tasks/exit", containerd.TaskExit.encode(killed).finish()),
+      { kind: "exited", id: "c1", exitCode: 137, finishedAt: 1_700_000_000_250, reason: "Error" },
+    ],
+    [
+      "a good end",
+      envelope("/tasks/exit", containerd.TaskExit.encode({ ...killed, exitStatus: 0 }).finish()),
+      { kind: "exited", id: "c1", exitCode: 0, finishedAt: 1_700_000_000_250, reason: "Completed" },
+    ],
+    ["an exit without its time", envelope("/tasks/exit", exit("c1")), { kind: "stopped", id: "c1" }],
     [
       "a task's deletion",
       envelope("/tasks/delete", containerd.TaskDelete.encode({ containerId: "c1" }).finish()),

@@ -1,5 +1,5 @@
 import { isFault } from "../../base/fault.ts";
-import type { RuntimeEvent } from "../../model/runtime.ts";
+import type { ContainerExit, RuntimeEvent } from "../../model/runtime.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Runtime } from "../../ports/runtime.ts";
 import { containerd, type runtime } from "./generated/cri.js";
@@ -10,7 +10,7 @@ import type { Transport } from "./transport.ts";
 /** A stream of hints that ends or throws when its connection does. */
 export interface EventSource {
   readonly name: string;
-  open(signal: AbortSignal): AsyncIterable<RuntimeEvent>;
+  open(signal: AbortSignal): AsyncIterable<RuntimeEvent | ContainerExit>;
 }
 
 const CRI_KINDS: readonly RuntimeEvent["kind"][] = ["created", "started", "stopped", "deleted"];
@@ -53,7 +53,7 @@ export const containerdEvents = (transport: Transport, runtime: Runtime, clock: 
 async function* readEnvelopes(
   transport: Transport,
   signal: AbortSignal,
-): AsyncGenerator<RuntimeEvent | TaskDeleted, void, undefined> {
+): AsyncGenerator<RuntimeEvent | ContainerExit | TaskDeleted, void, undefined> {
   const call = { action: "read events of containerd", signal };
   for await (const message of transport.stream(methods.subscribe, { filters: FILTERS }, call)) {
     const event = fromEnvelope(message);
@@ -77,15 +77,17 @@ async function hasStopped(runtime: Runtime, id: string, signal: AbortSignal): Pr
 /**
  * undefined for what does not concern CRI, such as the end of an exec process (each exec probe makes one).
  */
-export function fromEnvelope(envelope: containerd.Envelope.$Properties): RuntimeEvent | TaskDeleted | undefined {
+export function fromEnvelope(
+  envelope: containerd.Envelope.$Properties,
+): RuntimeEvent | ContainerExit | TaskDeleted | undefined {
   const data = envelope.event?.value;
   if (!data || envelope.namespace !== "k8s.io") return undefined;
   switch (envelope.topic) {
     case "/tasks/start":
       return event("started", containerd.TaskStart.decode(data).containerId);
     case "/tasks/exit": {
-      const { id, containerId } = containerd.TaskExit.decode(data);
-      return id === containerId ? event("stopped", containerId) : undefined;
+      const { id, containerId, exitStatus, exitedAt } = containerd.TaskExit.decode(data);
+      return id === containerId ? exit(containerId, exitStatus, timeOf(exitedAt)) : undefined;
     }
     case "/tasks/delete": {
       // Only newer releases name the process; 1.6 tells of the container's own and of no other.
@@ -104,6 +106,19 @@ export function fromEnvelope(envelope: containerd.Envelope.$Properties): Runtime
       return undefined;
   }
 }
+
+/** Sandboxes tell of their end in the same way. */
+const exit = (
+  id: string,
+  exitCode: number,
+  finishedAt: number | undefined,
+): RuntimeEvent | ContainerExit | undefined =>
+  id === "" || finishedAt === undefined
+    ? event("stopped", id)
+    : { kind: "exited", id, exitCode, finishedAt, reason: exitCode === 0 ? "Completed" : "Error" };
+
+const timeOf = (time: { readonly seconds?: unknown; readonly nanos?: number | null } | null | undefined) =>
+  time ? Number(time.seconds ?? 0) * 1000 + (time.nanos ?? 0) / 1e6 : undefined;
 
 const event = (kind: RuntimeEvent["kind"], id: string): RuntimeEvent | undefined =>
   id === "" ? undefined : { kind, id };

@@ -1,6 +1,6 @@
 import { Bell } from "../../base/bell.ts";
 import { millis } from "../../base/units.ts";
-import type { RuntimeEvent } from "../../model/runtime.ts";
+import type { ContainerExit, RuntimeEvent } from "../../model/runtime.ts";
 import type { Clock } from "../../ports/clock.ts";
 
 /** First look after an exit, and how much longer each further one waits: containerd 1.6 needs 30 to 180 ms on two busy cores. */
@@ -18,7 +18,7 @@ export interface TaskDeleted {
 }
 
 /**
- * Holds each "stopped" back until the runtime's own answers agree with it.
+ * Tells of each exit at once, and of a "stopped" when the runtime's own answers agree with it.
  *
  * containerd tells everyone of an exit at once, its CRI part too, which then deletes the task and only after that changes its state:
  * measured on 1.6, a status read at the event always still said "running", and so did one at the later `/tasks/delete` event,
@@ -27,26 +27,26 @@ export interface TaskDeleted {
  * What was not taken yet merges by kind and id, which bounds the memory. Ends or throws as `events` does.
  */
 export async function* settled(
-  events: AsyncIterable<RuntimeEvent | TaskDeleted>,
+  events: AsyncIterable<RuntimeEvent | ContainerExit | TaskDeleted>,
   agrees: (id: string) => Promise<boolean>,
   clock: Clock,
   signal: AbortSignal,
-): AsyncGenerator<RuntimeEvent, void, undefined> {
-  const ready = new Map<string, RuntimeEvent>();
+): AsyncGenerator<RuntimeEvent | ContainerExit, void, undefined> {
+  const ready = new Map<string, RuntimeEvent | ContainerExit>();
   const waiting = new Map<string, AbortController>();
   const bell = new Bell();
   const over = new AbortController();
   const inside = AbortSignal.any([signal, over.signal]);
   let ended = false;
 
-  const put = (event: RuntimeEvent) => {
+  const put = (event: RuntimeEvent | ContainerExit) => {
     ready.set(`${event.kind} ${event.id}`, event);
     bell.ring();
   };
-  const hold = async (event: RuntimeEvent) => {
-    if (waiting.has(event.id)) return;
+  const hold = async (id: string) => {
+    if (waiting.has(id)) return;
     const deleted = new AbortController();
-    waiting.set(event.id, deleted);
+    waiting.set(id, deleted);
     const end = clock.monotonic() + PATIENCE;
     try {
       const early = AbortSignal.any([inside, deleted.signal]);
@@ -60,22 +60,25 @@ export async function* settled(
           pause = FIRST_AFTER_DELETION;
           continue;
         }
-        if (await agrees(event.id)) break;
+        if (await agrees(id)) break;
         // Deleted while it was asked: the answer may be older than that.
         pause = deleted.signal.aborted && !soon ? FIRST_AFTER_DELETION : pause * GROWTH;
       }
     } finally {
-      waiting.delete(event.id);
+      waiting.delete(id);
     }
-    put(event);
+    put({ kind: "stopped", id });
   };
   const pump = async () => {
     try {
       for await (const event of events) {
+        if (event.kind === "task deleted") {
+          waiting.get(event.id)?.abort();
+          continue;
+        }
+        if (event.kind !== "stopped") put(event);
         // Aborted or not, a hold never fails: `agrees` does not throw.
-        if (event.kind === "task deleted") waiting.get(event.id)?.abort();
-        else if (event.kind === "stopped") hold(event).catch(() => {});
-        else put(event);
+        if (event.kind === "stopped" || event.kind === "exited") hold(event.id).catch(() => {});
       }
     } finally {
       ended = true;

@@ -31,6 +31,7 @@ export function createCgroups({ version, root }: CgroupsOptions): Cgroups {
     write: async (path, values) => write(version, trees, checked(path), values),
     children: (path) => doing("list cgroup", path, () => children(trees, checked(path))),
     processes: (path) => doing("read processes of cgroup", path, () => processes(trees, checked(path))),
+    oomKills: (path) => doing("read OOM kills of cgroup", path, () => oomKills(version, trees, checked(path))),
     destroy: (path) => doing("remove cgroup", path, () => destroy(trees, checked(path))),
     hugepageSizes: () => {
       sizes ??= readHugepageSizes();
@@ -148,6 +149,15 @@ export async function processesBelow(directory: string): Promise<readonly number
     (await directoriesIn(directory)).map((name) => processesBelow(join(directory, name))),
   );
   return [...own, ...inner.flat()];
+}
+
+/** v1 has them since kernel 4.13. */
+async function oomKills(version: 1 | 2, trees: readonly CgroupTree[], path: string): Promise<number | undefined> {
+  const tree = trees.find(({ controllers }) => version === 2 || controllers.includes("memory"));
+  if (tree === undefined) return undefined;
+  const text = await readText(join(tree.mountPoint, path, version === 2 ? "memory.events" : "memory.oom_control"));
+  const count = /^oom_kill (\d+)$/m.exec(text)?.[1];
+  return count === undefined ? undefined : Number(count);
 }
 
 async function destroy(trees: readonly CgroupTree[], path: string): Promise<void> {
