@@ -36,6 +36,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   status: 4,
   node: 4,
   registration: 4,
+  fitness: 4,
   reporting: 4,
   gc: 4,
   eviction: 4,

@@ -43,8 +43,20 @@ export async function pemText(pem: Pem, files: Files): Promise<string | undefine
  * only one with a client certificate counts, and none of the chain may have expired.
  * @throws KubeletError `file-failed` when it is there and can't be read
  */
-export async function whyBootstrap(
+export const whyBootstrap = (
   path: string,
+  deps: { readonly files: Files; readonly clock: Clock },
+): Promise<string | undefined> => whyUnusableAt(path, true, deps);
+
+/** The same for a node that has no other: credentials of another kind than a certificate do as well. */
+export const whyUnfit = (
+  path: string,
+  deps: { readonly files: Files; readonly clock: Clock },
+): Promise<string | undefined> => whyUnusableAt(path, false, deps);
+
+async function whyUnusableAt(
+  path: string,
+  needsCertificate: boolean,
   { files, clock }: { readonly files: Files; readonly clock: Clock },
 ): Promise<string | undefined> {
   const content = await files.read(path, MAX_KUBECONFIG);
@@ -52,12 +64,17 @@ export async function whyBootstrap(
   try {
     const kubeconfig = await readKubeconfig(content, path);
     await endpointOf(kubeconfig, files);
+    if (!needsCertificate && kubeconfig.user.certificate === undefined) return undefined;
     return whyUnusable(await certificateTexts(kubeconfig, files), clock.wall());
   } catch (error) {
     if (error instanceof KubeletError) return error.message;
     throw error;
   }
 }
+
+/** PEM of the client certificate; undefined: none. */
+export const certificateText = async (kubeconfig: Kubeconfig, files: Files): Promise<string | undefined> =>
+  (await certificateTexts(kubeconfig, files)).cert;
 
 async function certificateTexts({ user: { certificate }, path }: Kubeconfig, files: Files) {
   if (certificate === undefined) return { what: `kubeconfig ${path}`, cert: undefined, key: undefined };

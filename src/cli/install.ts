@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { isFault, messageOf } from "../base/fault.ts";
 import { KUBERNETES_VERSION, loadConfig } from "../config/index.ts";
+import { judgeSwap, swapsOf } from "../fitness/index.ts";
 import type { HostSetup } from "../ports/host-setup.ts";
 import {
   commandLine,
@@ -20,9 +21,6 @@ import {
 import { parseVerbArgs } from "./args.ts";
 import { VerbError, type VerbIo } from "./io.ts";
 import { checkSum } from "./sha256-sums.ts";
-
-const SWAP =
-  "swap is on and failSwapOn is true: turn it off (swapoff -a, and its line in /etc/fstab), or set failSwapOn: false";
 
 /** `kubelet install`: makes this machine run this very file as a service. All or nothing. */
 export async function installVerb(argv: readonly string[], io: VerbIo, signal: AbortSignal): Promise<number> {
@@ -162,7 +160,9 @@ async function configProblems(
     const { kubelet, flags } = loaded.config;
     if (!flags.rootDir.startsWith("/")) return [`--root-dir must be an absolute path, got ${flags.rootDir}`];
     const swaps = offline ? undefined : await host.read("/proc/swaps");
-    return kubelet.failSwapOn && (swaps?.trim().split("\n").length ?? 0) > 1 ? [SWAP] : [];
+    return judgeSwap(kubelet.failSwapOn, swapsOf(swaps ?? "")).flatMap(({ level, found, advice }) =>
+      level === "problem" ? [`swap is ${found}: ${advice}`] : [],
+    );
   } catch (error) {
     if (!isFault(error, "config-invalid")) throw error;
     return error.fault.problems.map(({ field, message }) => `${field} ${message}`);

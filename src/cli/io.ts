@@ -1,4 +1,5 @@
 import type { LoadDeps } from "../config/index.ts";
+import type { Examiner } from "../fitness/index.ts";
 import type { HostSetup } from "../ports/host-setup.ts";
 import type { LocalClient } from "../ports/http-server.ts";
 
@@ -18,6 +19,8 @@ export interface VerbIo {
 }
 
 export interface HostTools {
+  /** For a kubelet with these flags; undefined: they start none. @throws KubeletError "config-invalid" */
+  examiner(flags: readonly string[]): Promise<Examiner | undefined>;
   /** This machine to install on; or, with a folder, the one whose file system lies there. */
   setup(root: string): HostSetup;
   /** Ends all pods of a root directory where no kubelet runs, and removes it. Returns what was done, a line each. @throws KubeletError */

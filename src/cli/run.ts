@@ -41,6 +41,11 @@ const VERBS: { readonly [name: string]: VerbRow } = {
     help: "the configuration, and where each value came from",
     load: async () => (await import("./config-view.ts")).configVerb,
   },
+  doctor: {
+    usage: "doctor [-o text|json|yaml] [flags of the kubelet]",
+    help: "is this machine fit for a kubelet, and what to do where it is not",
+    load: async () => (await import("./doctor.ts")).doctorVerb,
+  },
   install: {
     usage: "install [--standalone|--kubeadm] [--bin-dir DIR] [--sha256 SUM|FILE] [--no-start] [--dry-run] [-- FLAGS]",
     help: "make this file a service of systemd: all of it, or nothing",
@@ -57,6 +62,9 @@ const VERBS: { readonly [name: string]: VerbRow } = {
 /** Every verb, for the man page and the shells' completion. */
 export const verbUsages = (): readonly VerbUsage[] => Object.values(VERBS);
 
+/** Verbs that read their command line themselves, as it holds flags of the kubelet. */
+const TAKES_FLAGS: readonly string[] = ["config"];
+
 /** Does this command line ask for a verb rather than start a kubelet? */
 export const isVerb = (argv: readonly string[]): boolean => argv[0] !== undefined && !argv[0].startsWith("-");
 
@@ -69,7 +77,10 @@ export async function runVerb(argv: readonly string[], io: VerbIo, signal: Abort
     return 1;
   }
   const end = rest.indexOf("--");
-  if (name !== "config" && (end < 0 ? rest : rest.slice(0, end)).some((arg) => arg === "-h" || arg === "--help")) {
+  if (
+    !TAKES_FLAGS.includes(name) &&
+    (end < 0 ? rest : rest.slice(0, end)).some((arg) => arg === "-h" || arg === "--help")
+  ) {
     await io.write(`kubelet ${row.usage}\n  ${row.help}\n`);
     return 0;
   }

@@ -13,6 +13,8 @@ export interface Libc {
   openDatagram(): number;
   /** `address` is a sockaddr_un. */
   sendTo(fd: number, message: Uint8Array, address: Uint8Array): void;
+  /** Is the wall clock kept by a time service, as far as the kernel knows? */
+  isClockSynchronized(): boolean;
 }
 
 type Errno = { readonly [name: string]: number };
@@ -35,11 +37,14 @@ export const libc = (): Promise<Libc> => {
 async function load(): Promise<Libc> {
   const { default: koffi } = await import("koffi");
   const library = koffi.load("libc.so.6");
+  // A node mostly rests: one arena of malloc for all threads from here on leaves less memory behind after a burst, and costs no time that can be measured.
+  library.func("int mallopt(int, int)")(M_ARENA_MAX, 1);
   const mount = library.func("int mount(const char*, const char*, const char*, unsigned long, const char*)");
   const umount2 = library.func("int umount2(const char*, int)");
   const flock = library.func("int flock(int, int)");
   const socket = library.func("int socket(int, int, int)");
   const sendto = library.func("intptr_t sendto(int, const uint8_t*, size_t, int, const uint8_t*, uint32_t)");
+  const adjtimex = library.func("int adjtimex(_Inout_ uint8_t*)");
   const names = new Map(Object.entries(koffi.os.errno as Errno).map(([name, value]) => [value, name]));
   const failed = (call: string) => {
     const code = names.get(koffi.errno()) ?? `E${koffi.errno()}`;
@@ -71,9 +76,16 @@ async function load(): Promise<Libc> {
     sendTo: (fd, message, address) => {
       if (sendto(fd, message, message.length, MSG_NOSIGNAL, address, address.length) < 0) throw failed("sendto");
     },
+    isClockSynchronized: () => {
+      // No modes: nothing is set.
+      const timex = Buffer.alloc(TIMEX_BYTES);
+      if (adjtimex(timex) < 0) throw failed("adjtimex");
+      return (timex.readInt32LE(TIMEX_STATUS) & STA_UNSYNC) === 0;
+    },
   };
 }
 
+const M_ARENA_MAX = -8;
 const LOCK_EXCLUSIVE = 2;
 const LOCK_NO_WAIT = 4;
 const AF_UNIX = 1;
@@ -81,3 +93,7 @@ const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0o2000000;
 const SOCK_NONBLOCK = 0o4000;
 const MSG_NOSIGNAL = 0x4000;
+/** struct timex of 64-bit machines, with room to spare. */
+const TIMEX_BYTES = 256;
+const TIMEX_STATUS = 40;
+const STA_UNSYNC = 0x40;
