@@ -2,7 +2,6 @@ import { flushCompileCache } from "node:module";
 import type { Cri } from "../adapters/cri/index.ts";
 import { createHttpServers } from "../adapters/http/index.ts";
 import {
-  createCgroups,
   createHttpClient,
   createLogFiles,
   createMounts,
@@ -20,11 +19,18 @@ import type { Clock } from "../ports/clock.ts";
 import type { Files } from "../ports/files.ts";
 import type { Random } from "../ports/random.ts";
 import type { Images } from "../ports/runtime.ts";
-import { containerResources, createPodCgroups, podCgroup, sandboxResources } from "../resources/index.ts";
+import {
+  type CgroupDriver,
+  containerResources,
+  createPodCgroups,
+  podCgroup,
+  sandboxResources,
+} from "../resources/index.ts";
 import type { Told } from "../service/index.ts";
 import { readSources } from "../sources/index.ts";
 import { createVolumes } from "../volumes/index.ts";
 import { setOwnOomScore, startEvents } from "./announce.ts";
+import { openCgroups } from "./cgroups.ts";
 import type { Cluster } from "./cluster.ts";
 import { type Core, openCore, podCgroupVerbs } from "./core.ts";
 import { imageAccess } from "./image-access.ts";
@@ -63,6 +69,7 @@ export async function runNode(
   await refuseReservations(config, host, clock, signal);
   await using scope = new AsyncDisposableStack();
   let core: Core | undefined;
+  let cgroupDriver: CgroupDriver | undefined;
   let cri: Cri | undefined;
   let podLogsDir = config.kubelet.podLogsDir;
   let cluster: Cluster | undefined;
@@ -80,6 +87,7 @@ export async function runNode(
         metrics,
         healthChecks: health,
         core: () => core,
+        cgroupDriver: () => cgroupDriver,
         runtime: () => cri?.runtime,
         images: () => cri?.images,
         kubeApi: () => cluster?.api,
@@ -92,7 +100,7 @@ export async function runNode(
   // A main port that can't be opened ends the kubelet, as upstream's does.
   const portFailed = server.main.then(() => new Promise<never>(() => {}));
   portFailed.catch(() => {});
-  const deps = { clock, random, log };
+  const deps = { clock, random, log, cgroupVersion: host.cgroupVersion };
   if (!config.standalone) {
     const { openCluster } = await import("./cluster.ts");
     cluster = scope.use(await openCluster(config, { ...deps, files, metrics }, signal));
@@ -108,11 +116,12 @@ export async function runNode(
   const [runtime] = await Promise.race([opening, portFailed]);
   cri = runtime.cri;
   scope.defer(() => runtime.cri.close());
-  log.info("Runtime is ready", { endpoint: runtime.endpoint, ...runtime.profile.version });
+  cgroupDriver = runtime.cgroupDriver;
+  log.info("Runtime is ready", { endpoint: runtime.endpoint, ...runtime.profile.version, cgroupDriver });
 
-  const cgroups = createCgroups({ version: host.cgroupVersion, root: "/sys/fs/cgroup" });
+  const cgroups = await openCgroups(cgroupDriver, deps, signal);
   const machine: Machine = { ...host, hugepageSizes: cgroups.hugepageSizes() };
-  const cgroupOptions = podCgroupOptions(config, machine, "cgroupfs");
+  const cgroupOptions = podCgroupOptions(config, machine, cgroupDriver);
   const podCgroups = createPodCgroups(cgroupOptions, cgroups, log);
   await podCgroups.openRoot();
   const facts = resourceFacts(config, machine);

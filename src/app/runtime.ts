@@ -1,22 +1,31 @@
-import { DEFAULT_POD_CIDR, discoverEndpoint, startEmbedded } from "../adapters/containerd/index.ts";
+import {
+  DEFAULT_POD_CIDR,
+  discoverEndpoint,
+  driverFacts,
+  embeddedCgroupDriver,
+  startEmbedded,
+} from "../adapters/containerd/index.ts";
 import { type Cri, connectCri, type RuntimeProfile } from "../adapters/cri/index.ts";
-import { KubeletError } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
 import { seconds } from "../base/units.ts";
 import { isGiven, type KubeletConfig } from "../config/index.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
+import type { CgroupDriver } from "../resources/index.ts";
 
 export interface RuntimeDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly cgroupVersion: 1 | 2;
 }
 
 export interface OpenRuntime {
   readonly cri: Cri;
   readonly endpoint: string;
   readonly profile: RuntimeProfile;
+  /** What the runtime says it uses; where it does not say, what is configured. */
+  readonly cgroupDriver: CgroupDriver;
   /** Hands a range of pod addresses on to whatever makes the pods' network. */
   readonly usePodCidr: (podCidrs: string, signal: AbortSignal) => Promise<void>;
   /** There is no pod network before the range is known. */
@@ -55,14 +64,17 @@ export async function openRuntime(
   let endpoint: string;
   let usePodCidr: OpenRuntime["usePodCidr"] = (podCidrs, stop) => cri.runtime.updatePodCidr(podCidrs, stop);
   let waitsForPodCidr = false;
+  let cgroupDriver: CgroupDriver = kubelet.cgroupDriver === "systemd" ? "systemd" : "cgroupfs";
   if (choice.kind === "embedded") {
+    const given = isGiven(config, "cgroupDriver") ? cgroupDriver : undefined;
+    cgroupDriver = embeddedCgroupDriver(driverFacts(config.flags.rootDir, given, deps.cgroupVersion));
     const embedded = await startEmbedded(
       {
         rootDir: config.flags.rootDir,
         // In a cluster the range is the cluster's to give, as upstream has it.
         podCidr: config.standalone ? kubelet.podCIDR || DEFAULT_POD_CIDR : undefined,
         cniBinDirs: [],
-        cgroupDriver: kubelet.cgroupDriver === "systemd" ? "systemd" : "cgroupfs",
+        cgroupDriver,
         logLevel: "info",
       },
       {
@@ -86,13 +98,12 @@ export async function openRuntime(
     requestTimeout: kubelet.runtimeRequestTimeout,
   });
   const profile = await cri.check(signal);
-  if ((profile.cgroupDriver ?? kubelet.cgroupDriver) === "systemd") {
-    throw new KubeletError(
-      "Cannot use cgroup driver systemd: it comes in a later release; set the runtime and cgroupDriver to cgroupfs",
-      { code: "start-refused", what: "cgroup driver" },
-    );
+  if (profile.cgroupDriver && isGiven(config, "cgroupDriver") && profile.cgroupDriver !== kubelet.cgroupDriver) {
+    // As upstream: the runtime decides.
+    const fields = { runtime: profile.cgroupDriver, cgroupDriver: kubelet.cgroupDriver };
+    deps.log.warn("The runtime uses another cgroup driver than is configured, following the runtime", fields);
   }
-  return { cri, endpoint, profile, usePodCidr, waitsForPodCidr };
+  return { cri, endpoint, profile, cgroupDriver: profile.cgroupDriver ?? cgroupDriver, usePodCidr, waitsForPodCidr };
 }
 
 /** One use of a connection of its own. */

@@ -10,10 +10,12 @@ import type { KubeApi } from "../ports/kube-api.ts";
 import type { LogFiles } from "../ports/log-files.ts";
 import type { Images } from "../ports/runtime.ts";
 import { type KubeletServer, openServer } from "../server/index.ts";
-import { lazyUsage } from "./usage.ts";
+import { lazyUsage, type NodeUsageDeps } from "./usage.ts";
 import { createView, type ViewDeps } from "./view.ts";
 
-export interface ServeDeps extends Pick<ViewDeps, "core" | "runtime" | "podLogsDir" | "healthChecks"> {
+export interface ServeDeps
+  extends Pick<ViewDeps, "core" | "runtime" | "podLogsDir" | "healthChecks">,
+    Pick<NodeUsageDeps, "cgroupDriver"> {
   /** undefined: standalone, or no connection yet. Tokens and rights are asked there. */
   readonly kubeApi?: () => KubeApi | undefined;
   readonly images?: () => Images | undefined;

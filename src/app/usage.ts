@@ -4,12 +4,14 @@ import type { KubeletConfig } from "../config/index.ts";
 import { uidOf, usesHostNetwork } from "../model/pod.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Images, Runtime } from "../ports/runtime.ts";
-import { podCgroupPath, podsCgroupPath } from "../resources/index.ts";
+import { type CgroupDriver, podCgroupPath, podsCgroupPath } from "../resources/index.ts";
 import type { NodeUsage, UsageDeps } from "../stats/index.ts";
 import type { Core } from "./core.ts";
 
 export interface NodeUsageDeps {
   readonly core: () => Core | undefined;
+  /** As the runtime said; undefined before it did. */
+  readonly cgroupDriver: () => CgroupDriver | undefined;
   readonly runtime: () => Runtime | undefined;
   readonly images: () => Images | undefined;
   readonly clock: Clock;
@@ -35,12 +37,12 @@ async function openUsage(config: KubeletConfig, deps: NodeUsageDeps, startedAt: 
   const { core, clock } = deps;
   const { cgroupVersion } = detectHost();
   const { cgroupRoot, cgroupsPerQOS } = config.kubelet;
-  const cgroups = { cgroupRoot, cgroupsPerQOS, driver: "cgroupfs" } as const;
+  const cgroups = () => ({ cgroupRoot, cgroupsPerQOS, driver: deps.cgroupDriver() ?? "cgroupfs" }) as const;
   const podPlace: UsageDeps["podPlace"] = (uid) => {
     const pod = core()
       ?.posted()
       .find((posted) => uidOf(posted.pod) === uid)?.pod;
-    return pod && { cgroup: podCgroupPath(pod, cgroups), hostNetwork: usesHostNetwork(pod) };
+    return pod && { cgroup: podCgroupPath(pod, cgroups()), hostNetwork: usesHostNetwork(pod) };
   };
   return new NodeUsage({
     ...deps,
@@ -51,6 +53,6 @@ async function openUsage(config: KubeletConfig, deps: NodeUsageDeps, startedAt: 
     facts: createNodeFacts(cgroupVersion, clock),
     snapshots: () => core()?.snapshots() ?? [],
     podPlace,
-    podsCgroup: podsCgroupPath(cgroups),
+    podsCgroup: podsCgroupPath(cgroups()),
   });
 }

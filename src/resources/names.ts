@@ -6,8 +6,12 @@ export type CgroupDriver = "cgroupfs" | "systemd";
 export type CgroupName = readonly string[];
 
 const POD = "pod";
+const SLICE = ".slice";
 
-export const kubepodsName = (cgroupRoot: string): CgroupName => [...cgroupRoot.split("/").filter(Boolean), "kubepods"];
+/** `cgroupRoot` is written as a path, whichever driver is used. */
+export const rootName = (cgroupRoot: string): CgroupName => cgroupRoot.split("/").filter(Boolean);
+
+export const kubepodsName = (cgroupRoot: string): CgroupName => [...rootName(cgroupRoot), "kubepods"];
 
 /** Where pods of a class live: Guaranteed ones lie in kubepods itself. */
 export function qosName(cgroupRoot: string, qos: QosClass): CgroupName {
@@ -20,9 +24,15 @@ export const podName = (cgroupRoot: string, qos: QosClass, uid: string): CgroupN
   `${POD}${uid}`,
 ];
 
-/** The pod's UID, from the last element of its cgroup's name; undefined for anything else (containers, "burstable"). */
-export const uidOfCgroup = (element: string): string | undefined =>
-  element.startsWith(POD) && element.length > POD.length ? element.slice(POD.length) : undefined;
+/** The pod's UID, from the name of a cgroup's directory; undefined for anything else (containers, "burstable"). */
+export function uidOfCgroup(directory: string, driver: CgroupDriver): string | undefined {
+  if (driver === "systemd" && !directory.endsWith(SLICE)) return undefined;
+  const element = driver === "cgroupfs" ? directory : (systemdName(directory).at(-1) ?? "");
+  return element.startsWith(POD) && element.length > POD.length ? element.slice(POD.length) : undefined;
+}
+
+/** Whether the driver's names tell this UID from every other: a slice's "_" stands for "-". */
+export const isTellable = (uid: string, driver: CgroupDriver): boolean => driver === "cgroupfs" || !uid.includes("_");
 
 export const cgroupPath = (name: CgroupName, driver: CgroupDriver): string =>
   driver === "cgroupfs" ? cgroupfsPath(name) : systemdPath(name);
@@ -36,7 +46,7 @@ export const cgroupfsPath = (name: CgroupName): string => `/${name.join("/")}`;
  */
 export function systemdPath(name: CgroupName): string {
   const elements = name.map((element) => element.replaceAll("-", "_"));
-  return `/${elements.map((_, level) => `${elements.slice(0, level + 1).join("-")}.slice`).join("/")}`;
+  return `/${elements.map((_, level) => `${elements.slice(0, level + 1).join("-")}${SLICE}`).join("/")}`;
 }
 
 /** The logical name from the last slice of a systemd path; "_" may have been "-": a UID never has "_". */
@@ -45,7 +55,7 @@ export const systemdName = (path: string): CgroupName => {
   return last === ""
     ? []
     : last
-        .replace(/\.slice$/, "")
+        .slice(0, last.endsWith(SLICE) ? -SLICE.length : undefined)
         .split("-")
         .map((element) => element.replaceAll("_", "-"));
 };

@@ -157,11 +157,15 @@ for (const { driver, root, path } of NAMES) {
 }
 
 test("uidOfCgroup() knows pods from other cgroups", () => {
-  assert.deepEqual(["pod12-34", "pod", "burstable", "crio-1"].map(uidOfCgroup), [
+  const uids = (names: readonly string[], driver: CgroupDriver) => names.map((name) => uidOfCgroup(name, driver));
+  assert.deepEqual(uids(["pod12-34", "pod", "burstable", "crio-1"], "cgroupfs"), [
     "12-34",
-    undefined,
-    undefined,
-    undefined,
+    ...[undefined, undefined, undefined],
+  ]);
+  const slices = ["kubepods-burstable-pod12_34.slice", "kubepods-podab.slice", "a_b-kubepods-burstable.slice"];
+  assert.deepEqual(uids([...slices, "kubepods-pod.slice", "cri-containerd-pod1.scope"], "systemd"), [
+    ...["12-34", "ab"],
+    ...[undefined, undefined, undefined],
   ]);
   assert.deepEqual(kubepodsName("//a//b/"), ["a", "b", "kubepods"]);
 });

@@ -4,7 +4,7 @@ import type { Pod } from "../model/kubernetes.ts";
 import { uidOf } from "../model/pod.ts";
 import { type Amounts, podRequests, type QosClass, qosClassOf } from "../model/pod-resources.ts";
 import type { Cgroups, CgroupValues } from "../ports/cgroups.ts";
-import { cgroupPath, kubepodsName, podName, qosName, uidOfCgroup } from "./names.ts";
+import { cgroupPath, isTellable, kubepodsName, podName, qosName, rootName, uidOfCgroup } from "./names.ts";
 import { bestEffortValues, burstableValues, kubepodsValues, type PodShare } from "./node-cgroups.ts";
 import { type PodCgroupOptions, podCgroup } from "./pod-cgroup.ts";
 
@@ -58,6 +58,13 @@ class QosCgroups implements PodCgroups {
   }
 
   async ensure(pod: Pod): Promise<void> {
+    const { driver } = this.#options;
+    if (!isTellable(uidOf(pod), driver)) {
+      throw new KubeletError(
+        `Cannot make a cgroup for UID "${uidOf(pod)}" with cgroup driver ${driver}: "_" stands for "-" in a slice's name; give the pod a UID without it`,
+        { code: "waiting", reason: "FailedCreatePodContainer" },
+      );
+    }
     const { path, values } = podCgroup(pod, this.#options);
     const requests = podRequests(pod);
     const share = { qos: qosClassOf(pod), cpuMillis: requests.cpu ?? 0, memoryBytes: requests.memory ?? 0 };
@@ -80,18 +87,23 @@ class QosCgroups implements PodCgroups {
 
   async list(): Promise<readonly string[]> {
     const lists = await Promise.all(CLASSES.map((qos) => this.#cgroups.children(this.#qos(qos))));
-    return [...new Set(lists.flat().flatMap((name) => uidOfCgroup(name) ?? []))].sort();
+    return [...new Set(lists.flat().flatMap((name) => uidOfCgroup(name, this.#options.driver) ?? []))].sort();
   }
 
   async #checkRoot(): Promise<void> {
-    const { cgroupRoot } = this.#options;
-    if (cgroupRoot === "" || cgroupRoot === "/") return;
-    const missing = await this.#cgroups.missingFrom(cgroupRoot);
+    const { cgroupRoot, driver } = this.#options;
+    const name = rootName(cgroupRoot);
+    if (name.length === 0) return;
+    const path = this.#path(name);
+    const missing = await this.#cgroups.missingFrom(path);
     if (missing.length === 0) return;
-    throw new KubeletError(
-      `Cannot use cgroupRoot "${cgroupRoot}": it does not exist in ${missing.join(", ")}; make it in each of them first`,
-      { code: "start-refused", what: "cgroupRoot" },
-    );
+    const what =
+      driver === "cgroupfs" ? "it does not exist" : `with cgroup driver systemd it is ${path}, which does not exist`;
+    const todo = driver === "cgroupfs" ? "make it in each of them first" : "start that slice first, or leave it away";
+    throw new KubeletError(`Cannot use cgroupRoot "${cgroupRoot}": ${what} in ${missing.join(", ")}; ${todo}`, {
+      code: "start-refused",
+      what: "cgroupRoot",
+    });
   }
 
   /** One writer at a time, and each takes the sums of its own moment: the last one written is the newest. */

@@ -1,3 +1,4 @@
+export { type DriverFacts, driverFacts, embeddedCgroupDriver } from "./cgroup-driver.ts";
 export {
   chooseEndpoint,
   discoverEndpoint,

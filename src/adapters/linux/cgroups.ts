@@ -7,7 +7,7 @@ import { type CgroupFile, cgroupFiles } from "./cgroup-files.ts";
 import { type CgroupTree, EXISTENCE_CONTROLLERS, v1Trees } from "./cgroup-trees.ts";
 import { doing, doingIfThere, errnoOf, isAbsent, refused } from "./fault.ts";
 
-/** Controllers of v2 that the kubelet gives to its cgroups, where the root has them. */
+/** Controllers of v2 that the kubelet's cgroups must have, where the root has them. */
 const V2_CONTROLLERS = ["cpu", "cpuset", "memory", "hugetlb", "pids"];
 /** A killed process leaves its cgroup within milliseconds, unless it hangs in the kernel. */
 const KILL_PASSES = 200;
@@ -19,8 +19,14 @@ export interface CgroupsOptions {
   readonly root: string;
 }
 
+/** The trees as files: all of the cgroupfs driver, and what the systemd driver does itself after it has asked systemd. */
+export interface CgroupTrees extends Cgroups {
+  /** Ends every process in it and below. No error when absent. */
+  kill(path: string): Promise<void>;
+}
+
 /** cgroupfs driver: the kubelet makes and removes directories itself. With systemd as the driver, systemd must be asked instead. */
-export function createCgroups({ version, root }: CgroupsOptions): Cgroups {
+export function createCgroups({ version, root }: CgroupsOptions): CgroupTrees {
   const trees: readonly CgroupTree[] = version === 1 ? v1Trees(root) : [{ mountPoint: root, controllers: [] }];
   let sizes: readonly string[] | undefined;
   return {
@@ -32,6 +38,7 @@ export function createCgroups({ version, root }: CgroupsOptions): Cgroups {
     children: (path) => doing("list cgroup", path, () => children(trees, checked(path))),
     processes: (path) => doing("read processes of cgroup", path, () => processes(trees, checked(path))),
     oomKills: (path) => doing("read OOM kills of cgroup", path, () => oomKills(version, trees, checked(path))),
+    kill: (path) => doing("end what runs in cgroup", path, () => killAll(trees, checked(path))),
     destroy: (path) => doing("remove cgroup", path, () => destroy(trees, checked(path))),
     hugepageSizes: () => {
       sizes ??= readHugepageSizes();
@@ -45,8 +52,19 @@ function checked(path: string): string {
   throw refused("use cgroup", path, "EINVAL", "need an absolute path without '..'");
 }
 
-const exists = async (version: 1 | 2, trees: readonly CgroupTree[], path: string): Promise<boolean> =>
-  (await missingFrom(version, trees, path)).length === 0;
+async function exists(version: 1 | 2, trees: readonly CgroupTree[], path: string): Promise<boolean> {
+  if ((await missingFrom(version, trees, path)).length > 0) return false;
+  const [tree] = trees;
+  if (version === 1 || tree === undefined) return true;
+  // One that was made by others, or that systemd took controllers from, can't bound what it should.
+  const [own, top] = await Promise.all([controllersOf(join(tree.mountPoint, path)), controllersOf(tree.mountPoint)]);
+  return V2_CONTROLLERS.every((controller) => own.includes(controller) || !top.includes(controller));
+}
+
+const controllersOf = async (directory: string): Promise<readonly string[]> =>
+  words(join(directory, "cgroup.controllers"));
+
+const words = async (path: string): Promise<readonly string[]> => (await readText(path)).split(/\s+/).filter(Boolean);
 
 async function missingFrom(version: 1 | 2, trees: readonly CgroupTree[], path: string): Promise<readonly string[]> {
   const places = trees.filter(countsForExistence(version)).map(({ mountPoint }) => mountPoint);
@@ -91,13 +109,30 @@ async function makeDirectory(path: string): Promise<void> {
   });
 }
 
-/** v2: a child has the controllers that its parent hands down. One that can't be handed down is no reason to go without the others. */
+/**
+ * v2: a child has the controllers that its parent hands down; all are, as by upstream. One that can't be is no reason to go without the others.
+ * @throws KubeletError `file-failed` (EBUSY) where processes are in the parent: the kernel lets no such cgroup hand controllers down
+ */
 async function delegate(parent: string): Promise<void> {
-  const there = (await readText(join(parent, "cgroup.controllers"))).split(/\s+/);
-  const given = (await readText(join(parent, "cgroup.subtree_control"))).split(/\s+/);
-  for (const controller of V2_CONTROLLERS) {
-    if (!there.includes(controller) || given.includes(controller)) continue;
-    await put(join(parent, "cgroup.subtree_control"), `+${controller}`).catch(() => undefined);
+  const file = join(parent, "cgroup.subtree_control");
+  const given = await words(file);
+  const more = (await controllersOf(parent)).filter((controller) => !given.includes(controller));
+  if (more.length === 0) return;
+  const add = (controllers: readonly string[]) => put(file, controllers.map((one) => `+${one}`).join(" "));
+  const isRefused = await add(more).then(
+    () => false,
+    () => true,
+  );
+  if (!isRefused) return;
+  for (const controller of more) {
+    const errno = await add([controller]).then(() => undefined, errnoOf);
+    if (errno === "EBUSY" && V2_CONTROLLERS.includes(controller))
+      throw refused(
+        `hand the ${controller} controller down from`,
+        parent,
+        errno,
+        "processes are in it; cgroup v2 wants them in a cgroup of their own below, or cgroupRoot to be another",
+      );
   }
 }
 
@@ -163,15 +198,19 @@ async function oomKills(version: 1 | 2, trees: readonly CgroupTree[], path: stri
 async function destroy(trees: readonly CgroupTree[], path: string): Promise<void> {
   if (path.split("/").filter(Boolean).length === 0) throw refused("remove cgroup", path, "EINVAL", "it is the root");
   if (await removedEmpty(trees, path)) return;
+  await killAll(trees, path);
+  for (const tree of trees) await removeBelow(join(tree.mountPoint, path));
+}
+
+async function killAll(trees: readonly CgroupTree[], path: string): Promise<void> {
   for (let pass = 0; ; pass++) {
     const left = await processes(trees, path);
-    if (left.length === 0) break;
+    if (left.length === 0) return;
     if (left.includes(process.pid)) throw refused("remove cgroup", path, "EBUSY", "this process itself is in it");
     if (pass === KILL_PASSES) throw refused("remove cgroup", path, "EBUSY", `processes ${left.join(", ")} do not die`);
     await kill(trees, path, left);
     await new Promise((resolve) => setTimeout(resolve, KILL_PAUSE_MS));
   }
-  for (const tree of trees) await removeBelow(join(tree.mountPoint, path));
 }
 
 /** The kernel itself refuses to remove a cgroup that holds processes or others: mostly this is all there is to do. */
