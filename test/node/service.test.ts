@@ -1,13 +1,16 @@
 /** What systemd is told, over a real datagram socket. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { waitFor } from "../../scripts/lib/wait.ts";
+import { runtimePaths } from "../../src/adapters/containerd/index.ts";
 import { connectServiceManager } from "../../src/adapters/linux/index.ts";
+import { purgeHere } from "../../src/app/purge.ts";
 import { managerEnvHere } from "../../src/app/told.ts";
 import { isFault } from "../../src/base/fault.ts";
 import { Datagrams } from "../support/datagrams.ts";
-import { ownNetwork, TestNode } from "../support/kubelet.ts";
+import { containerOf, ownNetwork, shellPod, TestNode } from "../support/kubelet.ts";
 import { Scratch } from "../support/scratch.ts";
 
 const abstractName = () => `@kubelet-ts-test-${randomBytes(6).toString("hex")}`;
@@ -79,6 +82,56 @@ test("a kubelet says that it is up, shows what it does, gives signs of life, and
   await node.stop();
   assert.deepEqual(received.all.at(-1), "STOPPING=1\nSTATUS=Stopping; pods keep running");
 });
+
+test("doctor looks at a real machine with a running kubelet, in time and without harm", async () => {
+  await using node = await TestNode.start({ runtime: "embedded" });
+  const flags = [
+    `--root-dir=${node.root}`,
+    `--config=${node.scratch.path("config.json")}`,
+    "--container-runtime-endpoint=embedded",
+    "--hostname-override=node",
+  ];
+  const { stdout, stderr } = await node.verb("doctor", "-o", "json", ...flags);
+  const { findings }: { findings: { about: string; level: string; found: string }[] } = JSON.parse(stdout);
+  const of = (about: string) => findings.filter((one) => one.about === about);
+  assert.equal(stderr, "");
+  assert.match(of("container runtime")[0]?.found ?? "", /^containerd \S+ at unix:\/\/.*, CRI v1$/);
+  for (const port of [node.port, node.healthPort])
+    assert.match(of(`port ${port}`)[0]?.found ?? "", /which runs already$/, JSON.stringify(findings));
+  for (const about of ["kernel", "cgroups", "swap", "disk of root directory", "node name", "clock", "cluster"])
+    assert.ok(of(about).length > 0, about);
+  assert.deepEqual(
+    findings.filter(({ found }) => /no answer within|can't be looked at/.test(found)),
+    [],
+  );
+  assert.ok(node.running);
+});
+
+test("what uninstall --purge does: no pod, no runtime, no root directory is left; not while a kubelet runs", async () => {
+  await using node = await TestNode.start({ runtime: "embedded" });
+  node.put(shellPod("web", "sleep 1000"));
+  const id = containerOf(await node.waitReady("web"))?.containerID ?? "";
+  const { signal } = new AbortController();
+  await assert.rejects(purgeHere(node.root, signal), /the kubelet with pid \d+ runs on it/);
+  await node.stop();
+  const task = id.replace("containerd://", "");
+  const processes = () => shims(node.root);
+  assert.ok(processes().length > 0, `a shim runs for ${task}`);
+  assert.deepEqual(await purgeHere(node.root, signal), ["ended all pods", `removed ${node.root}`]);
+  assert.deepEqual(processes(), []);
+  assert.equal(existsSync(node.root), false);
+});
+
+/** Processes whose command line names the private containerd of that root directory. */
+function shims(root: string): readonly string[] {
+  return readdirSync("/proc").filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(runtimePaths(root).socket);
+    } catch {
+      return false;
+    }
+  });
+}
 
 test("a watchdog of a second or less keeps the kubelet from starting", async () => {
   await using node = await TestNode.start({ runtime: "embedded", started: false, env: { WATCHDOG_USEC: "1000000" } });
