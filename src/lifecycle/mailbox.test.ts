@@ -121,3 +121,26 @@ test("Mailbox.rest() ends with the reason of the abort", async () => {
     await assert.rejects(resting, /shut down/);
   }
 });
+
+test("Mailbox.end() ends what runs, in the shortest time that anybody gave", () => {
+  const ending = (reason: string, grace: number) => ({ reason, message: "", grace: seconds(grace) });
+  const mailbox = new Mailbox(run);
+  mailbox.end(ending("Evicted", 5));
+  assert.equal(mailbox.stopping.aborted, true);
+  assert.equal(mailbox.intent, run);
+  mailbox.end(ending("Terminated", 10));
+  assert.deepEqual(mailbox.ending, ending("Terminated", 5));
+  mailbox.offer(stopIn(30));
+  assert.deepEqual(mailbox.intent, stopIn(5));
+  mailbox.end(ending("Terminated", 2));
+  assert.deepEqual(mailbox.intent, stopIn(2));
+});
+
+test("Mailbox.end() hurries a stop that gives more time", async () => {
+  const mailbox = new Mailbox(stopIn(30));
+  const stop = mailbox.stopWithin(seconds(30), new AbortController().signal, async (hurry) => {
+    mailbox.end({ reason: "Terminated", message: "", grace: seconds(3) });
+    hurry.throwIfAborted();
+  });
+  await assert.rejects(stop, isHurry);
+});

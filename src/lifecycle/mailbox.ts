@@ -1,7 +1,7 @@
 import { Bell } from "../base/bell.ts";
 import { type Instant, type Millis, millis, until } from "../base/units.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { PodIntent } from "./intent.ts";
+import type { Ending, PodIntent } from "./intent.ts";
 
 /** Ends the alarm of a rest. Made once: an error without a stack of its own costs nothing each time. */
 const RUNG = new Error("The rest is over");
@@ -13,7 +13,7 @@ export const isHurry = (error: unknown): boolean => error === HURRY;
 
 /**
  * Holds the one intent of a pod, newest wins, and a bell. Stop is final and its grace only shrinks; `stopping` aborts once, at the
- * first stop, so that work for a running pod ends at once. A stop under way that gives more time than there is now is aborted.
+ * first stop or ending, so that work for a running pod ends at once. A stop under way that gives more time than there is now is aborted.
  */
 export class Mailbox {
   readonly #bell = new Bell();
@@ -21,6 +21,7 @@ export class Mailbox {
   /** Stops under way, with the longest grace that they give. */
   readonly #hurries = new Set<{ readonly grace: Millis; readonly end: AbortController }>();
   #intent: PodIntent;
+  #ending: Ending | undefined;
 
   constructor(intent: PodIntent) {
     this.#intent = intent;
@@ -29,6 +30,11 @@ export class Mailbox {
 
   get intent(): PodIntent {
     return this.#intent;
+  }
+
+  /** Set when the node itself ends the pod, whatever is wanted of it. */
+  get ending(): Ending | undefined {
+    return this.#ending;
   }
 
   get stopping(): AbortSignal {
@@ -40,17 +46,33 @@ export class Mailbox {
     const held = this.#intent;
     if (held.goal === "stop") {
       if (intent.goal === "run") return;
-      const grace = millis(Math.min(held.grace, intent.grace));
+      const grace = this.#shortest(held.grace, intent.grace);
       const keep = held.keep === true && intent.keep === true;
       const pod = intent.pod ?? held.pod;
       if (grace === held.grace && keep === (held.keep === true) && pod === held.pod) return;
       this.#intent = { ...intent, pod, grace, keep };
-    } else this.#intent = intent;
-    if (this.#intent.goal === "stop") {
-      this.#stopping.abort(new Error(`Pod ${intent.uid} is to stop`));
-      for (const { grace, end } of this.#hurries) if (this.#intent.grace < grace) end.abort(HURRY);
-    }
+    } else this.#intent = intent.goal === "run" ? intent : { ...intent, grace: this.#shortest(intent.grace) };
+    if (this.#intent.goal === "stop") this.#stopWithin(this.#intent.grace);
     this.#bell.ring();
+  }
+
+  /** The node ends the pod. Not taken back; of several, the last one's words count and the shortest grace. */
+  end(ending: Ending): void {
+    const grace = this.#shortest(ending.grace);
+    this.#ending = { ...ending, grace };
+    const held = this.#intent;
+    if (held.goal === "stop" && grace < held.grace) this.#intent = { ...held, grace };
+    this.#stopWithin(grace);
+    this.#bell.ring();
+  }
+
+  #shortest(...graces: readonly Millis[]): Millis {
+    return millis(Math.min(this.#ending?.grace ?? Number.POSITIVE_INFINITY, ...graces));
+  }
+
+  #stopWithin(most: Millis): void {
+    this.#stopping.abort(new Error(`Pod ${this.#intent.uid} is to stop`));
+    for (const { grace, end } of this.#hurries) if (most < grace) end.abort(HURRY);
   }
 
   /** Does work that gives up to `grace` to whatever it stops. Its signal also aborts when the pod is to stop sooner: see `isHurry`. */

@@ -5,7 +5,7 @@ import type { Container } from "../model/kubernetes.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import type { Clock } from "../ports/clock.ts";
 import { newestOf } from "./seen.ts";
-import type { Hold, Waiting } from "./step.ts";
+import type { Hold, Imposed, Waiting } from "./step.ts";
 
 const CRASH_LOOP = "CrashLoopBackOff";
 
@@ -20,7 +20,7 @@ export class Memory {
   released = false;
   ended = false;
   /** Why the node itself ended the pod. */
-  imposed: Waiting | undefined;
+  imposed: Imposed | undefined;
   /** Containers stopped in order to start again, and when that was, ms since the epoch. */
   readonly #restarting = new Map<string, number>();
   /** Sandboxes that were stopped to the end. */

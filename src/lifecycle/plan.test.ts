@@ -119,6 +119,31 @@ const cases: readonly Case[] = [
   },
   { name: "starts a container whose image is there", seen: snapshot([s0]), steps: ["start web 0"] },
   { name: "counts on from old logs", seen: snapshot([s0]), input: { firstAttempt: () => 3 }, steps: ["start web 3"] },
+  {
+    name: "stops a pod that the node ends, within its grace, and starts nothing again",
+    seen: snapshot([s0], seenOf(web, "running")),
+    input: { ending: { reason: "Terminated", message: "m", grace: seconds(3) } },
+    steps: ["stop web 3000", "stop-sandbox s0"],
+    ended: true,
+  },
+  {
+    name: "gives the rest of a pod that the node ended back",
+    seen: snapshot([sandbox("s0", "not-ready")], seenOf(web, "exited")),
+    input: {
+      ending: { reason: "Terminated", message: "m", grace: seconds(3) },
+      ended: true,
+      stopped: new Set(["s0"]),
+    },
+    steps: ["release"],
+    ended: true,
+  },
+  {
+    name: "ends a pod that has not begun, without beginning it",
+    images: {},
+    input: { prepared: false, ending: { reason: "Terminated", message: "m", grace: seconds(3) } },
+    steps: ["release"],
+    ended: true,
+  },
   { name: "rests while all runs", seen: snapshot([s0], seenOf(web, "running")), steps: [] },
   {
     name: "holds later containers while an image is pulled",
@@ -464,4 +489,15 @@ test("planPod() lets a sidecar outlive those it serves", () => {
     step?.kind === "stop-containers" && Object.fromEntries(step.stops.map(({ name, after }) => [name, after])),
     { web: [], proxy: ["web", "mesh"], mesh: ["web"] },
   );
+});
+
+test("planPod() tells why the node ends a pod, unless it had ended before", () => {
+  const ending = { reason: "Terminated", message: "m", grace: seconds(3), disruption: "m" };
+  const imposed = (one: Omit<Case, "name" | "steps">) => planOf({ name: "", steps: [], ...one }).imposed;
+  const running = snapshot([s0], seenOf(web, "running"));
+  assert.equal(imposed({ seen: running, input: { ending } }), ending);
+  assert.equal(imposed({ seen: running, stop: true, input: { ending } }), ending);
+  assert.equal(imposed({ seen: snapshot([s0]), stop: true, input: { ending } }), undefined);
+  const done = snapshot([s0], seenOf(web, "exited"));
+  assert.equal(imposed({ seen: done, pod: never, input: { ending } }), undefined);
 });

@@ -14,11 +14,11 @@ import {
 import type { PodSnapshot } from "../model/runtime.ts";
 import { type ProbeVerdicts, UNWATCHED } from "../probes/index.ts";
 import { hasEnded } from "./ended.ts";
-import type { PodIntent } from "./intent.ts";
+import type { Ending, PodIntent } from "./intent.ts";
 import { planInit, type Start, stop } from "./plan-init.ts";
 import { planMain } from "./plan-main.ts";
 import { newestOf, runningIn } from "./seen.ts";
-import type { Hold, Step, Waiting } from "./step.ts";
+import type { Hold, Imposed, Step, Waiting } from "./step.ts";
 import { surplus } from "./surplus.ts";
 
 export interface Plan {
@@ -32,7 +32,7 @@ export interface Plan {
   /** Reason of PodReadyToStartContainers=False. */
   readonly sandboxReason: string | undefined;
   /** Why the node itself ended the pod. */
-  readonly imposed?: Waiting | undefined;
+  readonly imposed?: Imposed | undefined;
 }
 
 export interface PlanInput {
@@ -53,6 +53,8 @@ export interface PlanInput {
   readonly probes?: ProbeVerdicts | undefined;
   /** Until activeDeadlineSeconds is over; undefined: the pod has none, or has not begun. */
   readonly timeLeft?: Millis | undefined;
+  /** The node itself ends the pod. */
+  readonly ending?: Ending | undefined;
   /** undefined: nobody asked for it yet. */
   readonly image: (container: Container, attempt: number) => ImageState | undefined;
   /** Why and until when a container may not start (again): crash back-off, or a failed start. undefined: it may. */
@@ -78,12 +80,13 @@ export function planPod(input: PlanInput): Plan {
   const { intent, seen } = input;
   if (intent.goal === "stop") {
     const ended = input.ended || runningIn(seen).length === 0;
-    return { ...NOTHING, ended, steps: planStop(intent, input) };
+    return { ...NOTHING, ended, imposed: ended ? undefined : input.ending, steps: planStop(intent, input) };
   }
   const { pod } = intent;
   // What the API server was told of the end counts, too: the runtime may have lost its records.
   if (input.ended || hasEndedPhase(pod) || hasEnded(pod, seen, input.restarting))
     return { ...NOTHING, ended: true, steps: planEnd(pod, input) };
+  if (input.ending) return { ...NOTHING, ended: true, imposed: input.ending, steps: planEnd(pod, input) };
   if (input.timeLeft === 0) {
     return { ...NOTHING, ended: true, imposed: DEADLINE_EXCEEDED, steps: planEnd(pod, input) };
   }
@@ -107,7 +110,8 @@ function planStop(intent: Extract<PodIntent, { goal: "stop" }>, input: PlanInput
 }
 
 function planEnd(pod: Pod, input: PlanInput): readonly Step[] {
-  const steps = stopAll(pod, input, gracePeriodOf(pod), (name) => `Stopping container ${name}`);
+  const grace = input.ending?.grace ?? gracePeriodOf(pod);
+  const steps = stopAll(pod, input, grace, (name) => `Stopping container ${name}`);
   if (steps.length > 0) return steps;
   return [...(input.released ? [] : [{ kind: "release" as const }]), ...surplus(input.seen)];
 }

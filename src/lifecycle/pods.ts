@@ -3,7 +3,7 @@ import type { Log } from "../base/log.ts";
 import { millis } from "../base/units.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { fullNameOf, isDeleted, isStatic, stopGraceOf, uidOf } from "../model/pod.ts";
-import type { PodIntent } from "./intent.ts";
+import type { Ending, PodIntent } from "./intent.ts";
 import { Mailbox } from "./mailbox.ts";
 
 /** Grace for a pod of which nothing but its containers is known, and they do not tell. */
@@ -37,6 +37,8 @@ export class Pods {
   readonly #signal: AbortSignal;
   readonly #entries = new Map<string, Entry>();
   readonly #wanted = new Map<string, Pod>();
+  /** Endings of pods that wait for their name. */
+  readonly #endings = new Map<string, Ending>();
   readonly #working = new Set<Promise<void>>();
 
   constructor(deps: PodsDeps, signal: AbortSignal) {
@@ -59,6 +61,7 @@ export class Pods {
       else if (!this.#signal.aborted) this.#start(uid, undefined, new Mailbox(stop));
     }
     for (const uid of this.#wanted.keys()) if (!wanted.has(uid)) this.#wanted.delete(uid);
+    for (const uid of this.#endings.keys()) if (!wanted.has(uid)) this.#endings.delete(uid);
     for (const [uid, pod] of wanted) {
       if (isDeepStrictEqual(this.#wanted.get(uid), pod)) continue;
       this.#wanted.set(uid, pod);
@@ -82,6 +85,13 @@ export class Pods {
         new Mailbox({ goal: "stop", uid, pod: undefined, grace: grace === undefined ? ORPHAN_GRACE : millis(grace) }),
       );
     }
+  }
+
+  /** The node itself ends the pod, whatever the sources want of it, as long as one names it. */
+  end(uid: string, ending: Ending): void {
+    const entry = this.#entries.get(uid);
+    if (entry) entry.mailbox.end(ending);
+    else if (this.#wanted.has(uid)) this.#endings.set(uid, ending);
   }
 
   ring(uid: string): void {
@@ -124,6 +134,9 @@ export class Pods {
 
   #start(uid: string, fullName: string | undefined, mailbox: Mailbox): void {
     this.#entries.set(uid, { mailbox, fullName });
+    const ending = this.#endings.get(uid);
+    if (ending) mailbox.end(ending);
+    this.#endings.delete(uid);
     const work = this.#deps.work(mailbox, this.#signal).then(
       () => {
         this.#entries.delete(uid);

@@ -12,7 +12,7 @@ import type { PodIntent } from "./intent.ts";
 import { isHurry, type Mailbox } from "./mailbox.ts";
 import { Memory } from "./memory.ts";
 import { type Plan, type PlanInput, planPod } from "./plan.ts";
-import type { Step, Waiting } from "./step.ts";
+import type { Imposed, Step, Waiting } from "./step.ts";
 
 /** What the status of a pod is computed from, after each look at it. */
 export interface Report {
@@ -30,7 +30,7 @@ export interface Report {
   /** What the worker does or waits for right now, in plain words; undefined at rest. */
   readonly doing: string | undefined;
   /** Why the node itself ended the pod. */
-  readonly imposed: Waiting | undefined;
+  readonly imposed: Imposed | undefined;
 }
 
 export interface WorkerDeps {
@@ -50,12 +50,14 @@ export interface WorkerDeps {
   readonly startedAt?: (uid: string) => number | undefined;
   /** Called once for each end of a container that is followed by a wait before its next start. */
   readonly onBackoff?: (pod: Pod, container: string) => void;
-  /** Called once when the node itself ends a pod. */
+  /** Called once when the node itself ends a pod for what the pod says. */
   readonly onImposed?: (pod: Pod, why: Waiting) => void;
   /** planPod, unless a test says otherwise. */
   readonly plan?: ((input: PlanInput) => Plan) | undefined;
   /** Does one step of a plan. @throws KubeletError, or `signal.reason` */
   readonly execute: (step: Step, mailbox: Mailbox, memory: Memory, signal: AbortSignal) => Promise<void>;
+  /** Until it is disposed of, events need not have the pod read: the worker will. */
+  readonly hold?: (uid: string) => Disposable;
   /** Reads the pod anew, so that the next plan sees what the last one did. */
   readonly refresh: (uid: string, signal: AbortSignal) => Promise<void>;
   readonly report: (report: Report) => void;
@@ -99,7 +101,7 @@ export async function workPod(mailbox: Mailbox, deps: WorkerDeps, signal: AbortS
     }
     if ((await pace.beforeRepeating(plan.steps, mailbox, signal)) === "again") continue;
     const begun: Step[] = [];
-    const outcome = await run(plan.steps, begun, mailbox, memory, pace, deps, signal);
+    const outcome = await runHeld(plan.steps, begun, mailbox, memory, pace, deps, signal);
     // Not those after a step that failed: reading the pod for nothing would ring, and end the rest before the next try.
     stale = begun.find(isLoud);
     cleaned = outcome === "finished";
@@ -144,6 +146,7 @@ function look(mailbox: Mailbox, memory: Memory, deps: WorkerDeps): Plan {
     released: memory.released,
     probes: deps.probes?.(intent, seen),
     timeLeft: timeLeft(intent, seen, deps),
+    ending: mailbox.ending,
     image: (container, attempt) => deps.image(intent.uid, container, attempt),
     hold: (container, finishedAt) => memory.hold(container, finishedAt, intent.pod ? podText(intent.pod) : ""),
     firstAttempt: ({ name }) => memory.attempts.get(name) ?? 0,
@@ -152,7 +155,7 @@ function look(mailbox: Mailbox, memory: Memory, deps: WorkerDeps): Plan {
   for (const name of memory.newBackoffs(plan.waiting, seen)) if (intent.pod) deps.onBackoff?.(intent.pod, name);
   if (plan.imposed && !memory.imposed && intent.pod) {
     memory.imposed = plan.imposed;
-    deps.onImposed?.(intent.pod, plan.imposed);
+    if (plan.imposed !== mailbox.ending) deps.onImposed?.(intent.pod, plan.imposed);
   }
   return plan;
 }
@@ -169,6 +172,12 @@ function timeLeft({ pod, uid }: PodIntent, seen: PodSnapshot | undefined, deps: 
   return millis(Math.max(0, limit * 1000 - gone));
 }
 
+/** What takes a pod down causes events of which nobody is to see each. What starts it does not: it may take long, and be looked at meanwhile. */
+async function runHeld(...[steps, begun, mailbox, memory, pace, deps, signal]: Parameters<typeof run>) {
+  using _held = steps.every(takesDown) ? deps.hold?.(mailbox.intent.uid) : undefined;
+  return await run(steps, begun, mailbox, memory, pace, deps, signal);
+}
+
 /**
  * "done", "finished", or how long to wait before the next try. A stop that comes in ends a running pod's plan between two steps. `begun` takes the steps
  * that were tried.
@@ -182,11 +191,12 @@ async function run(
   deps: WorkerDeps,
   signal: AbortSignal,
 ): Promise<"done" | "finished" | Millis> {
-  const { uid, pod, goal } = mailbox.intent;
+  const { uid, pod } = mailbox.intent;
+  const wasToStop = mailbox.stopping.aborted;
   let current = steps[0];
   try {
     for (const step of steps) {
-      if (goal === "run" && mailbox.stopping.aborted) break;
+      if (!wasToStop && mailbox.stopping.aborted) break;
       current = step;
       begun.push(step);
       deps.log.debug(4, "Step", { uid, step: step.kind, ...("id" in step ? { id: step.id } : {}) });
@@ -216,6 +226,13 @@ function patienceWith(
   deps.log.debug(2, "Step failed", { uid, step: step.kind, err: messageOf(error) });
   return deps.complain(uid, pod, step, error);
 }
+
+const takesDown = ({ kind }: Step): boolean =>
+  kind === "stop-containers" ||
+  kind === "stop-sandbox" ||
+  kind === "remove-container" ||
+  kind === "remove-sandbox" ||
+  kind === "finish";
 
 /** Steps after which the runtime may look different. */
 const isLoud = ({ kind }: Step): boolean => kind !== "fetch-image" && kind !== "prepare" && kind !== "release";

@@ -8,7 +8,7 @@ import { timeText } from "../model/time.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Files } from "../ports/files.ts";
 import type { ProbeVerdicts } from "../probes/index.ts";
-import { computePodStatus } from "./compute.ts";
+import { computePodStatus, type Imposed } from "./compute.ts";
 import {
   logMessage,
   MESSAGE_FILE_BYTES,
@@ -30,7 +30,7 @@ export interface PodReport {
   readonly released: boolean;
   readonly doing: string | undefined;
   /** Why the node itself ended the pod. */
-  readonly imposed?: { readonly reason: string; readonly message: string } | undefined;
+  readonly imposed?: Omit<Imposed, "phase"> | undefined;
 }
 
 export interface Posted {

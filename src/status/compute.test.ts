@@ -570,6 +570,17 @@ test("computePodStatus() keeps conditions that somebody else set", () => {
   assert.deepEqual(status.conditions?.slice(0, 2), [foreign, target]);
 });
 
+test("computePodStatus() says that the kubelet disrupted the pod, in place of what others said", () => {
+  const eviction = { type: "DisruptionTarget", status: "True", reason: "EvictionByEvictionAPI" };
+  const imposed = { phase: "Failed", reason: "Terminated", message: "M", disruption: "D" } as const;
+  const status = compute({ previous: { conditions: [eviction] }, imposed });
+  const { type, lastTransitionTime, ...told } = status.conditions?.at(-1) ?? { type: "" };
+  assert.equal(type, "DisruptionTarget");
+  assert.deepEqual(told, { status: "True", reason: "TerminationByKubelet", message: "D" });
+  assert.equal(status.conditions?.filter((one) => one.type === "DisruptionTarget").length, 1);
+  assert.deepEqual([status.phase, status.reason, status.message], ["Failed", "Terminated", "M"]);
+});
+
 const addresses: readonly [name: string, given: Given, expected: readonly string[] | undefined][] = [
   [
     "of the sandbox, the node's family first",

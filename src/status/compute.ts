@@ -8,7 +8,7 @@ import {
   isTerminalPhase,
   usesHostNetwork,
 } from "../model/pod.ts";
-import { OWN_CONDITIONS } from "../model/pod-conditions.ts";
+import { OWN_CONDITIONS, SHARED_CONDITION } from "../model/pod-conditions.ts";
 import { qosClassOf } from "../model/pod-resources.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import { timeText } from "../model/time.ts";
@@ -18,6 +18,15 @@ import { type ContainerInput, containerStatuses } from "./container-status.ts";
 import { endedStatuses } from "./final.ts";
 import { type Phase, phaseOf } from "./phase.ts";
 import { anyRegularActive } from "./seen.ts";
+
+/** The node itself ended the pod: why. */
+export interface Imposed {
+  readonly phase: "Failed";
+  readonly reason: string;
+  readonly message: string;
+  /** Message of DisruptionTarget, by the kubelet; undefined: the pod gets no such condition. */
+  readonly disruption?: string | undefined;
+}
 
 export interface StatusInput extends Omit<ContainerInput, "seen"> {
   /** undefined: the runtime has nothing of this pod. */
@@ -30,7 +39,7 @@ export interface StatusInput extends Omit<ContainerInput, "seen"> {
   /** Nothing of it runs and nothing of it is held: whatever has no end yet is given one. */
   readonly released?: boolean | undefined;
   /** The node itself ended the pod: rejected, evicted, past its deadline. */
-  readonly imposed?: { readonly phase: "Failed"; readonly reason: string; readonly message: string } | undefined;
+  readonly imposed?: Imposed | undefined;
   /** Addresses of this node, the main one first. */
   readonly hostIps: readonly string[];
   readonly now: Date;
@@ -102,13 +111,19 @@ function endOf(
 }
 
 function withTimes(
-  { pod, seen, previous, sandboxReason, now }: StatusInput,
+  { pod, seen, previous, sandboxReason, imposed, now }: StatusInput,
   phase: string,
   statuses: readonly ContainerStatus[],
 ): readonly PodCondition[] {
   const before = previous?.conditions ?? pod.status?.conditions ?? [];
   const need = sandboxNeed(pod, seen);
-  const foreign = (pod.status?.conditions ?? before).filter(({ type }) => !OWN_CONDITIONS.has(type));
+  const disruption: readonly Verdict[] =
+    imposed?.disruption === undefined
+      ? []
+      : [{ type: SHARED_CONDITION, status: "True", reason: "TerminationByKubelet", message: imposed.disruption }];
+  const foreign = (pod.status?.conditions ?? before).filter(
+    ({ type }) => !OWN_CONDITIONS.has(type) && !disruption.some((own) => own.type === type),
+  );
   const verdicts = conditionsOf({
     pod,
     phase: phase as Phase,
@@ -127,7 +142,7 @@ function withTimes(
       lastTransitionTime: kept ?? timeText(now.getTime()),
     };
   };
-  return [...foreign, ...verdicts.map(stamp)];
+  return [...foreign, ...[...verdicts, ...disruption].map(stamp)];
 }
 
 /** A pod keeps its addresses when its sandbox is gone. */
