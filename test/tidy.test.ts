@@ -39,6 +39,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   fitness: 4,
   reporting: 4,
   gc: 4,
+  shutdown: 4,
   eviction: 4,
   server: 5,
   cli: 5,

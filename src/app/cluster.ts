@@ -39,6 +39,8 @@ export interface NodeParts {
   readonly waitsForPodCidr: boolean;
   /** What else keeps the node from running pods. */
   readonly moreProblems: () => readonly string[];
+  /** Another, told after all others. */
+  readonly lastProblem: () => string | undefined;
   /** Pods that waited for a network of their own may begin. */
   readonly onNetworkReady: () => void;
 }

@@ -9,6 +9,7 @@ import { unsupportedFields } from "../containers/index.ts";
 import { ImageDesk, type ImageDeskDeps, type PullOptions } from "../images/index.ts";
 import {
   complainOf,
+  type Ending,
   type ExecuteDeps,
   execute,
   Pods,
@@ -41,7 +42,8 @@ import { graceOfOrphan, nameOfOrphan } from "./orphans.ts";
 import { type StepDone, watchedSteps } from "./steps.ts";
 import { Story } from "./story.ts";
 import { backoffEvent, Complaints, tellAdmission } from "./tell.ts";
-import { Wanted } from "./wanted.ts";
+import { Waiters } from "./waiters.ts";
+import { type Rejection, Wanted } from "./wanted.ts";
 
 export interface CoreSettings extends NodeSettings {
   /** Names of the sources that `sources` will tell of. */
@@ -86,6 +88,8 @@ export interface CoreDeps extends Pick<ConfigDeps, "nodeDns" | "sandboxResources
   readonly onPodRuns?: (took: number) => void;
   /** Why pods can't have a network of their own now; undefined: they can. */
   readonly networkProblem?: (() => string | undefined) | undefined;
+  /** Why the node takes no pods in now; undefined: it does. */
+  readonly closed?: (() => Rejection | undefined) | undefined;
   /** The runtime came back, or stopped telling of events. */
   readonly onRuntime?: (() => void) | undefined;
   /** Another planner, and another way to read a pod after a step: for tests of the simulator, which must catch bad ones. */
@@ -116,6 +120,12 @@ export interface Core {
   ringAll(): void;
   /** How much is kept in memory, by what it is: none of it may grow with what came and went. */
   sizes(): Readonly<Record<string, number>>;
+  /** Pods that were let in and have not ended. */
+  activePods(): readonly Pod[];
+  /** The node ends the pod now. Nothing of it starts again. */
+  endPod(uid: string, ending: Ending): void;
+  /** Resolves when nothing of the pod runs and it holds nothing of the node. Rejects with `signal.reason`. */
+  whenReleased(uid: string, signal: AbortSignal): Promise<void>;
   /** Runs until the signal aborts; rejects with its reason, or with a bug. */
   run(): Promise<never>;
 }
@@ -132,6 +142,8 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     story.event(event);
     deps.onEvent?.(event);
   });
+  /** A pod has given back what it held, or is gone. */
+  const news = new Waiters();
   const bug = Promise.withResolvers<never>();
   bug.promise.catch(() => {});
 
@@ -175,7 +187,10 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     logTail: deps.logTail,
     lastStatus: (pod) => cluster?.reporter.lastStatus(pod),
     probes: (uid) => probes.verdicts(uid),
-    onPost: (posted) => cluster?.reporter.post(posted),
+    onPost: (posted) => {
+      cluster?.reporter.post(posted);
+      if (posted.released) news.ring(uidOf(posted.pod));
+    },
   });
   const probes = new Probes(
     {
@@ -232,6 +247,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     startedAt: (uid) => timeOf(board.get(uid)?.status.startTime),
     onBackoff: (pod, container) => events.record(backoffEvent(pod, container)),
     onImposed: (pod, { reason, message }) => events.record({ type: "Normal", reason, message, about: podSubject(pod) }),
+    hold: (uid) => observer.hold(uid),
     refresh: deps.refresh ?? ((uid, life) => observer.refresh(uid, life)),
     ...(deps.plan ? { plan: deps.plan } : {}),
     report: (report) => {
@@ -246,6 +262,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
       work: (mailbox, life) => workPod(mailbox, workerDeps, life),
       onGone: (uid) => {
         forget(uid);
+        news.ring(uid);
         showWaiting();
       },
       onBug: bug.reject,
@@ -267,6 +284,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     settings.shape,
     (pod) => [...unsupportedFields(pod, cluster !== undefined), ...unsupportedVolumes(pod)],
     () => deps.node?.current(),
+    () => deps.closed?.(),
   );
 
   const leftovers = new Leftovers({ clock, log, disk: { ...deps, ...settings }, observer, pods, wanted });
@@ -363,6 +381,12 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
       volumeUpdates: volumeUpdates.size,
       ...references.sizes,
     }),
+    activePods: () =>
+      wanted.admitted.filter((pod) => !hasEndedPhase(pod) && !isTerminalPhase(board.get(uidOf(pod))?.status.phase)),
+    endPod: (uid, ending) => pods.end(uid, ending),
+    async whenReleased(uid, life) {
+      while (pods.has(uid) && !board.get(uid)?.released) await news.wait(uid, life);
+    },
     async run() {
       try {
         return await Promise.race([

@@ -40,6 +40,7 @@ import { coreMetrics, nodeMetrics } from "./node-metrics.ts";
 import { refuseReservations } from "./reservations.ts";
 import { healthChecks, serve } from "./serve.ts";
 import { coreSettings, logPlaces, type Machine, podCgroupOptions, resourceFacts } from "./settings.ts";
+import { openShutdown } from "./shutdown.ts";
 import { nodeStatus } from "./told.ts";
 import { withoutApi } from "./without-api.ts";
 
@@ -149,6 +150,11 @@ export async function runNode(
     maskedPaths: [],
   });
   const { kubelet } = config;
+  const shutdown = await openShutdown(config, {
+    ...{ clock, log, files, metrics },
+    core: () => core,
+    onChange: () => cluster?.registration()?.look(),
+  });
   const measured = {
     runtime: measuredRuntime(runtime.cri.runtime, metrics, clock),
     images: toldImages(measuredImages(runtime.cri.images, metrics, clock), () =>
@@ -171,6 +177,7 @@ export async function runNode(
       runtime: measured.runtime,
       imageService: measured.images,
       networkProblem: () => cluster?.registration()?.networkProblem,
+      closed: () => shutdown?.rejection,
       onRuntime: () => cluster?.registration()?.runtimeChanged(),
       ...coreMetrics(metrics),
       cgroups: { ...podCgroupVerbs(podCgroups), parentOf: (pod) => podCgroup(pod, cgroupOptions).parent },
@@ -229,6 +236,7 @@ export async function runNode(
       usePodCidr: runtime.usePodCidr,
       waitsForPodCidr: runtime.waitsForPodCidr,
       moreProblems: () => silenceProblems(runtimeSilence()),
+      lastProblem: () => shutdown?.problem,
       onNetworkReady: ringAll,
     },
     signal,
@@ -243,7 +251,12 @@ export async function runNode(
         nodeStatus(pods(), registration()?.networkProblem, cluster && registration()?.node !== undefined);
       return told.up(health, words, signal);
     })();
-  return await Promise.race([run(), portFailed, ...[registered, upFor].filter((each) => each !== undefined)]);
+  return await Promise.race([
+    run(),
+    portFailed,
+    ...(shutdown ? [shutdown.run(signal)] : []),
+    ...[registered, upFor].filter((each) => each !== undefined),
+  ]);
 }
 
 /** Upstream's threshold and words: a node whose runtime does not answer takes no more pods. */

@@ -9,6 +9,12 @@ const ADMITTED: Admission = { kind: "admitted" };
 /** Only a kubelet sets the time of the start. */
 const wasLetIn = (pod: Pod): boolean => pod.status?.startTime !== undefined;
 
+/** In upstream's words. */
+export interface Rejection {
+  readonly reason: string;
+  readonly message: string;
+}
+
 export interface Decision {
   readonly pod: Pod;
   readonly admission: Admission;
@@ -25,18 +31,21 @@ export class Wanted {
   readonly #sources: readonly string[];
   readonly #shape: NodeShape;
   readonly #node: () => Node | undefined;
+  readonly #closed: () => Rejection | undefined;
   readonly #unsupported: (pod: Pod) => readonly Problem[];
 
-  /** `node`: this node's object as it is now; undefined while it is not known. */
+  /** `node`: this node's object as it is now; undefined while it is not known. `closed`: why the node takes no pod at all now. */
   constructor(
     sources: readonly string[],
     shape: NodeShape,
     unsupported: (pod: Pod) => readonly Problem[],
     node: () => Node | undefined = () => undefined,
+    closed: () => Rejection | undefined = () => undefined,
   ) {
     this.#sources = sources;
     this.#shape = shape;
     this.#node = node;
+    this.#closed = closed;
     this.#unsupported = unsupported;
   }
 
@@ -84,7 +93,9 @@ export class Wanted {
   #judge(pod: Pod, hasEnded: (pod: Pod) => boolean): Admission {
     if (hasEndedPhase(pod) || isDeleted(pod)) return ADMITTED;
     const others = this.admitted.filter((other) => !hasEnded(other));
-    return admit(pod, others, this.#shape, this.#node(), this.#unsupported(pod));
+    const admission = admit(pod, others, this.#shape, this.#node(), this.#unsupported(pod));
+    const closed = this.#closed();
+    return admission.kind === "admitted" && closed ? { kind: "rejected", ...closed } : admission;
   }
 
   /** Whether the update has a pod that would be turned away for the node's labels: they are worth a second look then. */

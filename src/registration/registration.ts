@@ -43,6 +43,8 @@ export interface RegistrationDeps {
   readonly waitsForPodCidr: boolean;
   /** What else keeps the node from running pods, in words; "PLEG is not healthy: …". */
   readonly moreProblems?: () => readonly string[];
+  /** Another, told after all others, as upstream has it: "node is shutting down". */
+  readonly lastProblem?: () => string | undefined;
   /** After each change of our Node object; undefined: it was deleted. */
   readonly onNode?: (node: Node | undefined) => void;
   /** `networkProblem` is none any more: pods that wait for a network can go on. */
@@ -56,7 +58,7 @@ const FIRST_ANSWER = seconds(2);
  *
  * Wiring: `new Registration(registrationOptions(config), deps)`, then `run(signal)` beside the core. Tell it what only others see at once:
  * `runtimeChanged()` when the runtime's event stream breaks or comes back, `imagesChanged()` after a pull or removal, `look()` when
- * `moreProblems` says something new. Others ask `node` (labels, taints, allocatable, volumesAttached), `internalIps` (a pod's hostIPs),
+ * `moreProblems` or `lastProblem` says something new. Others ask `node` (labels, taints, allocatable, volumesAttached), `internalIps` (a pod's hostIPs),
  * and `networkProblem` before they make a sandbox that needs the pod network.
  */
 export class Registration {
@@ -201,11 +203,13 @@ export class Registration {
 
   #problems(): readonly string[] {
     const storage = this.#csiNode.isDone(this.node?.metadata?.uid) ? [] : ["CSINode is not yet initialized"];
+    const last = this.#deps.lastProblem?.();
     return [
       ...this.#runtime.runtimeProblems(),
       ...(this.#deps.moreProblems?.() ?? []),
       ...this.#networkProblems(),
       ...storage,
+      ...(last === undefined ? [] : [last]),
     ];
   }
 

@@ -80,17 +80,17 @@ export const NODE = {
     ...atLeast(0),
   }),
   shutdownGracePeriod: option(duration, "0s", {
-    effect: "not-yet",
+    effect: "yes",
     help: "How long a node shutdown waits for pods, 0 for not at all",
     rule: "0 or >= 1s",
   }),
   shutdownGracePeriodCriticalPods: option(duration, "0s", {
-    effect: "not-yet",
+    effect: "yes",
     help: "Part of it that is kept for critical pods",
     rule: "0 or >= 1s, within shutdownGracePeriod",
   }),
   shutdownGracePeriodByPodPriority: option(priorityGraces, [], {
-    effect: "not-yet",
+    effect: "yes",
     help: "How long a node shutdown waits, by pod priority",
     rule: "not with the two above",
   }),
