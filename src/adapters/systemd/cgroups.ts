@@ -30,10 +30,12 @@ export function systemdCgroups(files: CgroupTrees, units: Units): Cgroups {
     },
     async write(path, values: CgroupValues) {
       const unit = unitOf("write values of cgroup", path);
-      // systemd would take note of them for a unit that is not there.
-      if (!(await files.exists(path))) throw refused("write values of cgroup", path, "it is not there");
+      // systemd would take note of them for a unit that is not there. It may have taken controllers away meanwhile, which is no reason not to write.
+      if ((await files.missingFrom(path)).length > 0) throw refused("write values of cgroup", path, "it is not there");
       const both = sliceValues(version, values, await units.version());
       await units.setProperties(unit, both.properties);
+      // At its look systemd takes back what it was not asked for: the cpuset controller.
+      await files.create(path);
       await files.write(path, both.values);
     },
     async destroy(path) {
