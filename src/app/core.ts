@@ -9,7 +9,6 @@ import { unsupportedFields } from "../containers/index.ts";
 import { ImageDesk, type ImageDeskDeps, type PullOptions } from "../images/index.ts";
 import {
   complainOf,
-  type Ending,
   type ExecuteDeps,
   execute,
   Pods,
@@ -17,6 +16,7 @@ import {
   type WorkerDeps,
   workPod,
 } from "../lifecycle/index.ts";
+import type { Ending } from "../model/ending.ts";
 import type { Container, Node, Pod } from "../model/kubernetes.ts";
 import { hasEndedPhase, isStatic, isTerminalPhase, uidOf } from "../model/pod.ts";
 import type { PodSnapshot } from "../model/runtime.ts";

@@ -1,6 +1,5 @@
 export { type ComplainDeps, complainOf, RETRY_SPAN } from "./complain.ts";
 export { type ExecuteDeps, execute } from "./execute.ts";
-export type { Ending } from "./intent.ts";
 export { type LeftoverDeps, removeDeadLinks, uidsOnDisk } from "./leftovers.ts";
 export { type Plan, type PlanInput, planPod } from "./plan.ts";
 export { Pods, type PodsDeps } from "./pods.ts";

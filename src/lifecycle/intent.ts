@@ -1,6 +1,5 @@
 import type { Millis } from "../base/units.ts";
 import type { Pod } from "../model/kubernetes.ts";
-import type { Imposed } from "./step.ts";
 
 /** What is wanted of one pod. Stop is final for a UID: deleting, evicting and a vanished file are the same intent with a grace. */
 export type PodIntent =
@@ -17,8 +16,3 @@ export type PodIntent =
        */
       readonly keep?: boolean | undefined;
     };
-
-/** The node itself ends a pod that is wanted: it is stopped, and nothing of it starts again. */
-export interface Ending extends Imposed {
-  readonly grace: Millis;
-}

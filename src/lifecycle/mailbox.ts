@@ -1,7 +1,8 @@
 import { Bell } from "../base/bell.ts";
 import { type Instant, type Millis, millis, until } from "../base/units.ts";
+import type { Ending } from "../model/ending.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Ending, PodIntent } from "./intent.ts";
+import type { PodIntent } from "./intent.ts";
 
 /** Ends the alarm of a rest. Made once: an error without a stack of its own costs nothing each time. */
 const RUNG = new Error("The rest is over");

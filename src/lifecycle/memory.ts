@@ -1,11 +1,12 @@
 import { type BackoffCurve, BackoffTable } from "../base/backoff.ts";
 import { goDuration } from "../base/go-duration.ts";
 import { after, type Instant, millis } from "../base/units.ts";
+import type { Imposed } from "../model/ending.ts";
 import type { Container } from "../model/kubernetes.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import type { Clock } from "../ports/clock.ts";
 import { newestOf } from "./seen.ts";
-import type { Hold, Imposed, Waiting } from "./step.ts";
+import type { Hold, Waiting } from "./step.ts";
 
 const CRASH_LOOP = "CrashLoopBackOff";
 

@@ -2,6 +2,7 @@ import type { Instant, Millis } from "../base/units.ts";
 import { after, earliest, until } from "../base/units.ts";
 import { type SandboxNeed, sandboxNeed } from "../containers/index.ts";
 import type { ImageState } from "../images/index.ts";
+import type { Ending, Imposed } from "../model/ending.ts";
 import type { Container, Pod } from "../model/kubernetes.ts";
 import {
   containersOf,
@@ -14,11 +15,11 @@ import {
 import type { PodSnapshot } from "../model/runtime.ts";
 import { type ProbeVerdicts, UNWATCHED } from "../probes/index.ts";
 import { hasEnded } from "./ended.ts";
-import type { Ending, PodIntent } from "./intent.ts";
+import type { PodIntent } from "./intent.ts";
 import { planInit, type Start, stop } from "./plan-init.ts";
 import { planMain } from "./plan-main.ts";
 import { newestOf, runningIn } from "./seen.ts";
-import type { Hold, Imposed, Step, Waiting } from "./step.ts";
+import type { Hold, Step, Waiting } from "./step.ts";
 import { surplus } from "./surplus.ts";
 
 export interface Plan {

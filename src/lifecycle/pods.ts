@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Log } from "../base/log.ts";
 import { millis } from "../base/units.ts";
+import type { Ending } from "../model/ending.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { fullNameOf, isDeleted, isStatic, stopGraceOf, uidOf } from "../model/pod.ts";
-import type { Ending, PodIntent } from "./intent.ts";
+import type { PodIntent } from "./intent.ts";
 import { Mailbox } from "./mailbox.ts";
 
 /** Grace for a pod of which nothing but its containers is known, and they do not tell. */

@@ -38,12 +38,6 @@ export interface Waiting {
   readonly message: string;
 }
 
-/** Why the node itself ended a pod. */
-export interface Imposed extends Waiting {
-  /** Message of the condition DisruptionTarget; undefined: the pod gets none. */
-  readonly disruption?: string | undefined;
-}
-
 export interface Hold extends Waiting {
   readonly until: Instant;
 }

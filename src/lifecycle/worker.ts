@@ -3,6 +3,7 @@ import { KubeletError, messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
 import { after, earliest, type Instant, type Millis, millis } from "../base/units.ts";
 import type { ImageState } from "../images/index.ts";
+import type { Imposed } from "../model/ending.ts";
 import type { Container, Pod } from "../model/kubernetes.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import { podText } from "../model/subject.ts";
@@ -12,7 +13,7 @@ import type { PodIntent } from "./intent.ts";
 import { isHurry, type Mailbox } from "./mailbox.ts";
 import { Memory } from "./memory.ts";
 import { type Plan, type PlanInput, planPod } from "./plan.ts";
-import type { Imposed, Step, Waiting } from "./step.ts";
+import type { Step, Waiting } from "./step.ts";
 
 /** What the status of a pod is computed from, after each look at it. */
 export interface Report {

@@ -5,7 +5,7 @@ import { Bell } from "../base/bell.ts";
 import { KubeletError } from "../base/fault.ts";
 import { silentLog } from "../base/log.ts";
 import { type Millis, seconds } from "../base/units.ts";
-import type { Ending } from "../lifecycle/index.ts";
+import type { Ending } from "../model/ending.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import type { ShutdownWatch } from "../ports/shutdowns.ts";
 import { VirtualTime } from "../sim/virtual-time.ts";

@@ -2,7 +2,7 @@ import { messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
 import { type Millis, millis, seconds } from "../base/units.ts";
 import { within } from "../base/within.ts";
-import type { Ending } from "../lifecycle/index.ts";
+import type { Ending } from "../model/ending.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { gracePeriodOf, uidOf } from "../model/pod.ts";
 import { podText } from "../model/subject.ts";
