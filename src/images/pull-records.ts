@@ -6,7 +6,14 @@ import type { Clock } from "../ports/clock.ts";
 import type { Files } from "../ports/files.ts";
 import type { Images } from "../ports/runtime.ts";
 import type { PullCredential, SecretOrigin } from "./pull-credentials.ts";
-import { decodeIntent, decodeRecord, intentText, type PulledRecord, recordText } from "./pulled-record.ts";
+import {
+  decodeIntent,
+  decodeRecord,
+  intentText,
+  type PulledRecord,
+  recordText,
+  UnknownVersion,
+} from "./pulled-record.ts";
 import { parseImage } from "./reference.ts";
 
 export interface PullRecordsOptions {
@@ -131,14 +138,17 @@ export class PullRecords {
   async #note(image: string, id: string, credential: Partial<PullCredential> | undefined): Promise<boolean> {
     const { files, clock, log } = this.#deps;
     try {
-      const before = await this.#record(id).catch(() => undefined);
+      const before = await this.#record(id).catch((error: unknown) => {
+        if (error instanceof UnknownVersion) throw error;
+        return undefined;
+      });
       const after = withCredential(before, repositoryOf(image), id, credential);
       if (before && after === before) return true;
       await files.makeDirectory(this.#directory("pulled"), DIRECTORY_MODE);
       await files.writeAtomic(this.#recordPath(id), recordText(after, clock.wall()), FILE_MODE);
       return true;
     } catch (error) {
-      if (!(error instanceof KubeletError)) throw error;
+      if (!(error instanceof KubeletError) && !(error instanceof UnknownVersion)) throw error;
       log.error("Cannot write the record of an image pull", { image, err: error.message });
       return false;
     }
@@ -230,7 +240,7 @@ function withCredential(
   if (same?.credentialHash === secret.credentialHash) return record;
   const others = secrets.filter((one) => one !== same);
   const sorted = [...others, secret].sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
-  return put({ kubernetesSecrets: sorted });
+  return put({ ...known, kubernetesSecrets: sorted });
 }
 
 const orderOf = ({ namespace, name, uid }: SecretOrigin): string => [namespace, name, uid].join("\0");

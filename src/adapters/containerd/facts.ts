@@ -34,7 +34,7 @@ export async function gatherFacts(
   signal: AbortSignal,
 ): Promise<Facts> {
   const key = JSON.stringify([bootId(), ...[binaries.containerd, ...binaries.ociRuntimes].map(fingerprint)]);
-  const saved = readSaved(paths.facts);
+  const saved = readSavedFacts(paths.facts);
   if (saved?.key === key) return saved.facts;
   const [version, ociRuntime, overlay] = await Promise.all([
     askVersion(binaries.containerd, signal),
@@ -53,9 +53,17 @@ function fingerprint(path: string): readonly (string | number)[] {
   return [path, size, mtimeMs, ino];
 }
 
-function readSaved(path: string): Saved | undefined {
+/** What an earlier start found out, also of another release; undefined where that is not enough for this one. */
+export function readSavedFacts(path: string): Saved | undefined {
   try {
-    return JSON.parse(readFileSync(path, "utf8"));
+    const { key, facts } = JSON.parse(readFileSync(path, "utf8"));
+    const { version, snapshotter, ociRuntime } = facts;
+    const whole =
+      typeof version.major === "number" &&
+      typeof version.minor === "number" &&
+      (snapshotter === "overlayfs" || snapshotter === "native") &&
+      typeof ociRuntime === "string";
+    return whole ? { key, facts } : undefined;
   } catch {
     return undefined; // absent or torn: found out again
   }
