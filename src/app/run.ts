@@ -1,4 +1,3 @@
-import { flushCompileCache } from "node:module";
 import { isAbsolute } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { createHttpServers } from "../adapters/http/index.ts";
@@ -52,8 +51,6 @@ export async function runKubelet(config: KubeletConfig, host: HostFacts, signal:
     scope.use(await waitForLockFile(lockFile, signal));
   }
   told?.status("Starting");
-  // Only the first start after a build writes; the node's own code is kept later, when more of it was used.
-  flushCompileCache();
   // Loading blocks for some 20 ms: whoever asked for our health by now is answered first.
   await nextTurn();
   const { runNode } = await import("./node.ts");
