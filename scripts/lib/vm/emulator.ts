@@ -97,7 +97,7 @@ export class Emulator implements AsyncDisposable {
   }
 
   /** The last lines of the serial console. */
-  console(lines = 40): string {
+  console(lines = 20): string {
     if (!existsSync(this.#consoleFile)) return "(nothing)";
     const text = readFileSync(this.#consoleFile, "utf8");
     // Without the colours and the carriage returns.

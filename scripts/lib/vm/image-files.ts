@@ -20,6 +20,7 @@ export const PACKAGES: readonly string[] = [
   "conntrack",
   "ethtool",
   "socat",
+  "curl",
   "ca-certificates",
   "busybox-static",
   "libatomic1",
@@ -82,6 +83,8 @@ WantedBy=multi-user.target
 `,
   },
   { path: "/etc/modules-load.d/vm.conf", text: "dummy\noverlay\nbr_netfilter\nveth\nvirtio_console\n" },
+  // For hardware that is not there; trying takes seconds.
+  { path: "/etc/modprobe.d/vm.conf", text: "blacklist kvm_amd\nblacklist powernow_k8\nblacklist aesni_intel\n" },
   {
     path: "/etc/sysctl.d/60-kubernetes.conf",
     text: "net.ipv4.ip_forward = 1\nnet.bridge.bridge-nf-call-iptables = 1\nnet.bridge.bridge-nf-call-ip6tables = 1\n",

@@ -149,9 +149,9 @@ export class Vm implements AsyncDisposable {
 
   /** What a reader of a failure wants: the console's end and the newest of the journal. */
   async explain(): Promise<string> {
-    const journal = await this.tryRun("journalctl --no-pager -o short-monotonic -n 80", { timeout: 30_000 }).catch(
-      (error) => ({ stdout: `(no journal: ${error})` }),
-    );
+    const journal = await this.tryRun("journalctl --no-pager -o short-monotonic -n 60 | cut -c1-300", {
+      timeout: 30_000,
+    }).catch((error) => ({ stdout: `(no journal: ${error})` }));
     return `${this.#console()}\nthe end of its journal:\n${journal.stdout}`;
   }
 
