@@ -6,16 +6,19 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Script } from "node:vm";
-import { loadNative, Parts } from "../adapters/executable/index.ts";
+import { loadNative, type Part, Parts } from "../adapters/executable/index.ts";
 import { isFault } from "../base/fault.ts";
 
 type Require = (name: string) => unknown;
 type Scope = (exports: object, require: Require, module: { exports: object }) => void;
 
 const BUILT_IN = require;
+/** With this variable, the process says at its end how it was loaded. */
+const EXPLAIN = "KUBELET_TS_EXPLAIN_START";
 
 class Loader {
   readonly #parts: Parts;
+  /** What was asked for so far. */
   readonly #modules = new Map<string, { exports: object }>();
   readonly #compiled = new Map<string, Script>();
   /** Scripts whose compiled code V8 did not take: it was made by another Node, or with other flags. */
@@ -25,12 +28,12 @@ class Loader {
     this.#parts = parts;
     const { train } = parts.layout;
     if (train !== undefined) process.on("exit", () => this.#keepCompiled(train));
+    if (process.env[EXPLAIN] !== undefined) process.on("exit", () => this.#explain());
   }
 
   /** Runs the program. */
   start(): void {
-    const { entry } = this.#parts.layout;
-    this.require(entry);
+    this.require(this.#parts.layout.entry);
   }
 
   readonly require: Require = (name) => {
@@ -41,21 +44,36 @@ class Loader {
     this.#modules.set(name, module);
     const file = this.#parts.layout.files[name];
     if (file === undefined) this.#run(name, module);
-    else module.exports = loadNative(this.#parts.read(name, file)) as object;
+    else module.exports = loadNative(this.#read(name, file)) as object;
     return module.exports;
   };
+
+  /** Whatever waits for a damaged part has no way on, and could only call it a bug. */
+  #read(name: string, part: Part): Buffer {
+    try {
+      return this.#parts.read(name, part);
+    } catch (error) {
+      process.stderr.write(`kubelet: ${explain(error)}\n`);
+      process.exit(1);
+    }
+  }
 
   #run(name: string, module: { exports: object }): void {
     const script = this.#parts.layout.scripts[name];
     if (script === undefined) throw new TypeError(`There is no script ${name} in this executable`);
-    const cachedData = script.cache && this.#parts.read(`the compiled ${name}`, script.cache);
+    const cachedData = script.cache && this.#read(`the compiled ${name}`, script.cache);
     // All of it is ASCII, so that V8 keeps a byte for each character.
-    const text = this.#parts.read(name, script.source).toString("latin1");
+    const text = this.#read(name, script.source).toString("latin1");
     const compiled = new Script(text, { filename: `kubelet:${name.slice(2)}`, ...(cachedData && { cachedData }) });
     if (cachedData === undefined || compiled.cachedDataRejected === true) this.#slow.push(name);
     if (this.#parts.layout.train !== undefined) this.#compiled.set(name, compiled);
     const scope = compiled.runInThisContext() as Scope;
     scope(module.exports, this.require, module);
+  }
+
+  #explain(): void {
+    const anew = this.#slow.length === 0 ? "none" : this.#slow.join(" ");
+    process.stderr.write(`kubelet: ${this.#modules.size} parts loaded, compiled anew: ${anew}\n`);
   }
 
   /** After a run: what was used by then is compiled, and only that. */
@@ -71,10 +89,16 @@ function boot(): void {
     const loader = new Loader(new Parts("/proc/self/exe"));
     loader.start();
   } catch (error) {
-    const text = isFault(error, "start-refused") ? `kubelet: ${error.message}` : `kubelet: ${error}`;
-    process.stderr.write(`${text}\n`);
+    process.stderr.write(`kubelet: ${explain(error)}\n`);
     process.exitCode = 1;
   }
+}
+
+function explain(error: unknown): string {
+  if (isFault(error, "start-refused")) return error.message;
+  if (error instanceof Error && "code" in error && error.code === "ENOENT")
+    return `Cannot read /proc/self: ${error.message}; a kubelet needs /proc mounted`;
+  return `a bug, please report it: ${error instanceof Error ? error.stack : error}`;
 }
 
 boot();

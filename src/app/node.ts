@@ -1,4 +1,3 @@
-import { flushCompileCache } from "node:module";
 import type { Cri } from "../adapters/cri/index.ts";
 import { createHttpServers } from "../adapters/http/index.ts";
 import {
@@ -45,7 +44,6 @@ import { nodeStatus } from "./told.ts";
 import { withoutApi } from "./without-api.ts";
 
 const MAX_RESOLV_CONF = 1024 * 1024;
-const KEEP_COMPILED_AFTER = seconds(10);
 
 export interface NodeDeps {
   readonly host: HostFacts;
@@ -225,7 +223,6 @@ export async function runNode(
   const { resolvConf, clusterDomain, cgroupsPerQOS } = kubelet;
   const startFacts = { cgroupVersion: host.cgroupVersion, cgroupsPerQOS, resolvConf, resolvConfText, clusterDomain };
   for (const event of startEvents(startFacts)) core.events.record(event);
-  void keepCompiled(clock, signal);
   void keepSmall(signal);
   const { events, run, ringAll, runtimeSilence } = core;
   const registered = cluster?.run(
@@ -282,12 +279,6 @@ function toldImages(images: Images, tell: () => void): Images {
       tell();
     },
   };
-}
-
-/** Keeps what V8 compiled until the first pods ran, for later starts: a kubelet that is killed would not. */
-async function keepCompiled(clock: Clock, signal: AbortSignal): Promise<void> {
-  await clock.sleep(KEEP_COMPILED_AFTER, signal).catch(() => {});
-  if (!signal.aborted) flushCompileCache();
 }
 
 /** Loaded when the start is over. Ends with the signal; without it the kubelet is larger and nothing else. */
