@@ -155,7 +155,10 @@ async function configProblems(
     throw new VerbError("there is no such file");
   };
   try {
-    const loaded = await loadConfig({ ...io.configDeps(), argv, readFile });
+    const deps = io.configDeps();
+    // What runs here says nothing about the machine whose files lie there.
+    const facts = offline ? { ...deps.facts, cgroupVersion: 2 as const } : deps.facts;
+    const loaded = await loadConfig({ ...deps, facts, argv, readFile });
     if (loaded.kind !== "run") return ["--help and --version start no kubelet: leave them out"];
     const { kubelet, flags } = loaded.config;
     if (!flags.rootDir.startsWith("/")) return [`--root-dir must be an absolute path, got ${flags.rootDir}`];
@@ -165,7 +168,9 @@ async function configProblems(
     );
   } catch (error) {
     if (!isFault(error, "config-invalid")) throw error;
-    return error.fault.problems.map(({ field, message }) => `${field} ${message}`);
+    const lines = error.fault.problems.map(({ field, message }) => `${field} ${message}`);
+    const place = "its options: flags after --, as in kubelet install --standalone -- --max-pods=20, or a file";
+    return wish.mode === "standalone" ? [...lines, `(${place} ${SERVICE_PATHS.standaloneConfig} made before)`] : lines;
   }
 }
 

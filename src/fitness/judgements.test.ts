@@ -136,6 +136,11 @@ const cases: readonly (readonly [name: string, findings: readonly Finding[], ...
     judgeSysctls({ ...sysctls, "kernel.panic": "0" }, { ...plain, protectKernelDefaults: true }),
     /^problem .*kernel\.panic=10/,
   ],
+  [
+    "few keys",
+    judgeSysctls({ ...sysctls, "kernel.keys.root_maxkeys": "200", "kernel.keys.root_maxbytes": "99000000" }, plain),
+    /^warning .*root_maxkeys=1000000/,
+  ],
   ["a sysctl that is not there", judgeSysctls({ ...sysctls, "net.bridge.bridge-nf-call-iptables": undefined }, plain)],
 
   ["limits", judgeLimits(limits, 524_288)],
