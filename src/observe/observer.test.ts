@@ -213,6 +213,29 @@ test("an exited container's status is not asked for again, unless an event says 
   assert.equal(bench.runtime.statusCalls, calls + 1);
 });
 
+test("events of a pod that somebody works on have it read after a second, or not at all if he has it read himself", async () => {
+  await using bench = await start();
+  const readings = () => bench.runtime.lists.length;
+  bench.runtime.pods.set("a", new Map([["a1", "exited"]]));
+  {
+    using _held = bench.observer.hold("a");
+    bench.runtime.tell({ kind: "stopped", id: "a1" }, { kind: "deleted", id: "a1" }, { kind: "stopped", id: "s-a" });
+    await bench.pass(10);
+    assert.equal(readings(), 0);
+    await bench.pass(1_000);
+    assert.equal(readings(), 1);
+    assert.equal(bench.seen("a"), "a1 exited");
+    bench.runtime.tell({ kind: "stopped", id: "s-a" });
+    await bench.pass(10);
+  }
+  await bench.observer.refresh("a", new AbortController().signal);
+  await bench.pass(5_000);
+  assert.equal(readings(), 2);
+  bench.runtime.tell({ kind: "stopped", id: "s-a" });
+  await bench.pass(10);
+  assert.equal(readings(), 3, "nobody holds it any more");
+});
+
 const EXIT = { kind: "exited", id: "a1", exitCode: 1, finishedAt: 7, reason: "Error" } as const;
 
 test("an exit is shown at once, a reading that is behind does not take it back, and one that agrees replaces it", async () => {

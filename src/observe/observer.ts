@@ -12,6 +12,8 @@ import { Readings } from "./readings.ts";
 const SWEEP_SPAN = millis(5 * 60_000);
 const RETRY_SPAN = millis(1_000);
 const LONGEST_RETRY_SPAN = 60_000;
+/** How long events of a pod that is held can wait. */
+const HOLD_SPAN = millis(1_000);
 /**
  * After a connect the list is read again after each of these: an exit just before it is told by no event, and the runtime's answers may lag behind
  * such an exit. Measured on containerd 1.6: up to 180 ms, more while it reads its containers at its own start.
@@ -56,6 +58,10 @@ export class Observer {
   readonly #afresh = new Map<string, Set<string>>();
   /** Pods that are there but could not be read; each is tried again until it can. */
   readonly #unread = new Set<string>();
+  /** Pods that somebody will have read when he is done with them. */
+  readonly #held = new Set<string>();
+  /** Pods of which events came meanwhile, and no reading since. */
+  readonly #news = new Set<string>();
   readonly #synced = Promise.withResolvers<void>();
   #turn = 0;
   #answeredAt: Instant;
@@ -113,9 +119,18 @@ export class Observer {
     this.#owners.set(id, uid);
   }
 
+  /** Whoever changes a pod, and has it read when he is done, needs no reading for each thing he does: until then events wait, a second at most. */
+  hold(uid: string): Disposable {
+    this.#held.add(uid);
+    return { [Symbol.dispose]: () => void this.#held.delete(uid) };
+  }
+
   /** Reads one pod. The answer was read after this call began; calls that come while one waits share it. */
   refresh(uid: string, signal: AbortSignal): Promise<void> {
-    return this.#readings.share(uid, async () => this.#take(uid, await this.#list(uid, signal), signal));
+    return this.#readings.share(uid, async () => {
+      this.#news.delete(uid);
+      await this.#take(uid, await this.#list(uid, signal), signal);
+    });
   }
 
   async #list(uid: string | undefined, signal: AbortSignal): Promise<Listing> {
@@ -195,13 +210,29 @@ export class Observer {
     // Ids nobody has told of belong to someone who will refresh by himself, or to the next sweep.
     if (!uid) return;
     if (event.kind === "oom" || event.kind === "stopped") this.#mark(uid, event.id);
+    if (this.#held.has(uid)) this.#readHeld(uid, signal);
+    else this.#read(uid, signal);
+  }
+
+  #readHeld(uid: string, signal: AbortSignal): void {
+    if (this.#news.has(uid)) return;
+    this.#news.add(uid);
+    const read = () => {
+      if (this.#news.delete(uid)) this.#read(uid, signal);
+    };
+    this.#deps.clock.sleep(HOLD_SPAN, signal).then(read, () => {});
+  }
+
+  #read(uid: string, signal: AbortSignal): void {
     this.refresh(uid, signal).catch((error) => this.#readLater(uid, error, signal));
   }
 
   /** Nobody can tell yet whether the runtime will call it an OOM kill, unless the kernel has counted none. */
   async #onExit(exit: ContainerExit): Promise<void> {
     const uid = this.#owners.get(exit.id);
-    if (!uid || (await this.#deps.oomKills?.(uid, exit.id)) !== 0) return;
+    // Whoever takes a pod down has all of it read when it is down. Sandboxes end as containers do.
+    if (!uid || this.#held.has(uid) || this.#snapshots.get(uid)?.sandboxes.some(({ id }) => id === exit.id)) return;
+    if ((await this.#deps.oomKills?.(uid, exit.id)) !== 0) return;
     // Meanwhile it may have been read to its end, and be gone.
     if (this.#owners.get(exit.id) !== uid) return;
     const seen = this.#snapshots.get(uid);

@@ -75,6 +75,10 @@ function unready(condition: PodCondition, phase: string | undefined, now: string
 /** Whether two statuses say the same in what this kubelet writes. The times of conditions alone are no news. */
 export const sameStatus = (a: PodStatus, b: PodStatus): boolean => isDeepStrictEqual(essence(a), essence(b));
 
+/** Whether nothing is new but which generation of the pod was seen. */
+export const sameButGeneration = (a: PodStatus, b: PodStatus): boolean =>
+  sameStatus({ ...a, observedGeneration: undefined }, { ...b, observedGeneration: undefined });
+
 function essence(status: PodStatus): unknown {
   const own = (status.conditions ?? []).filter(({ type }) => OWN_CONDITIONS.has(type) || type === SHARED_CONDITION);
   const conditions = new Map(

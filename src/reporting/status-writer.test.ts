@@ -60,6 +60,30 @@ test("StatusWriter sends a status at once, and nothing when nothing changed", as
   assert.deepEqual((calls[0]?.body as Pod | undefined)?.metadata, { uid: "u" });
 });
 
+test("StatusWriter waits with telling that a deletion was seen, as the pod's end is news of it soon", async () => {
+  const { post, run, status, patches, server } = open();
+  const says = (more: PodStatus, quiet = false) =>
+    post({ phase: "Running", observedGeneration: 2, ...more }, { quiet });
+  post({ phase: "Running", observedGeneration: 1 });
+  await run(20);
+  server.delete(PODS, "p", { gracePeriodSeconds: 30 });
+  await run(30);
+  says({});
+  await run(4_000);
+  assert.equal(patches(), 1);
+  says({ message: "news" });
+  await run(4_020);
+  assert.deepEqual([status()?.message, status()?.observedGeneration, patches()], ["news", 2, 2]);
+  says({ message: "news", observedGeneration: 3 });
+  await run(14_000);
+  assert.equal(patches(), 2);
+  await run(14_100);
+  assert.equal(status()?.observedGeneration, 3, "no other news within 10 s");
+  says({ message: "news", observedGeneration: 4 }, true);
+  await run(14_120);
+  assert.equal(status()?.observedGeneration, 4, "nothing runs any more");
+});
+
 test("StatusWriter has one write of a pod under way, and the newest wins", async () => {
   const { post, run, status, patches } = open();
   for (const message of ["a", "b", "c", "d"]) post({ phase: "Running", message });

@@ -1,15 +1,15 @@
 import { isFault, KubeletError } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
-import type { Millis } from "../base/units.ts";
+import { type Millis, millis } from "../base/units.ts";
 import { isConflict, isNotFound, isTransient, Pace } from "../kube/index.ts";
 import type { Pod, PodStatus } from "../model/kubernetes.ts";
-import { hasEndedPhase, isMirror, isStatic, nameOf, namespaceOf, uidOf } from "../model/pod.ts";
+import { hasEndedPhase, isDeleted, isMirror, isStatic, nameOf, namespaceOf, uidOf } from "../model/pod.ts";
 import { podText } from "../model/subject.ts";
 import { timeText } from "../model/time.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { KubeApi } from "../ports/kube-api.ts";
 import type { Random } from "../ports/random.ts";
-import { mergeStatus, sameStatus } from "./merge-status.ts";
+import { mergeStatus, sameButGeneration, sameStatus } from "./merge-status.ts";
 import { statusPatch } from "./status-patch.ts";
 import { answeredPod, podsOf, type SeenPods, targetOf } from "./target.ts";
 import { isNewer, paced, type Written } from "./written.ts";
@@ -54,6 +54,8 @@ interface Entry {
 
 /** How long our own write's answer is believed rather than an older object of the watch. After that the watch is broken, or the versions of the API server went back: it is asked. */
 const TRUST_ANSWER_MS = 30_000;
+/** A pod that is being deleted has more to tell soon: that its deletion was seen waits for that, so long. Upstream looks every ten seconds. */
+const DELETION_SEEN_MS = 10_000;
 const RESTED = new Error("Look again");
 
 /**
@@ -197,6 +199,9 @@ export class StatusWriter {
       return this.#deleteIfDone(entry, post, base);
     }
     entry.since ??= now;
+    const patience = entry.since + DELETION_SEEN_MS - now;
+    if (patience > 0 && isDeleted(base) && !post.quiet && sameButGeneration(base.status ?? {}, wanted))
+      return millis(patience);
     const due = paced(entry.written, base, wanted, now);
     if (due === "settled") return this.#deleteIfDone(entry, post, base);
     return due ?? this.#write(entry, post, base, wanted);

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { KubeletError } from "../../base/fault.ts";
 import { silentLog } from "../../base/log.ts";
 import { instant, type Millis } from "../../base/units.ts";
-import type { RuntimeEvent } from "../../model/runtime.ts";
+import type { ContainerExit, RuntimeEvent } from "../../model/runtime.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { type FeedItem, followEvents } from "./event-feed.ts";
 import type { EventSource } from "./event-sources.ts";
@@ -128,6 +128,21 @@ describe("settled()", () => {
     assert.deepEqual(items, ["started c2", "stopped c1"]);
     assert.equal(looks, 3);
   });
+  it("tells of an exit at once, and that it is a stop when the runtime agrees", async () => {
+    const exit = { kind: "exited", id: "c1", exitCode: 1, finishedAt: 7, reason: "Error" } as const;
+    const agreed = Promise.withResolvers<boolean>();
+    const stop = new AbortController();
+    async function* source(): AsyncGenerator<ContainerExit> {
+      yield exit;
+      await new Promise(() => {});
+    }
+    const events = settled(source(), () => agreed.promise, new JumpClock(), stop.signal);
+    assert.deepEqual((await events.next()).value, exit);
+    const next = events.next();
+    agreed.resolve(true);
+    assert.deepEqual((await next).value, STOPPED);
+    stop.abort();
+  });
   it("tells a stop after 3 s even if the runtime never agrees", async () => {
     const clock = new JumpClock();
     const stop = new AbortController();
@@ -150,11 +165,8 @@ describe("settled()", () => {
     const events = settled(source(), async () => ++looks >= 5, clock, signal);
     assert.deepEqual((await events.next()).value, STOPPED);
     assert.equal(looks, 5);
-    const last = clock.slept.slice(-2);
-    assert.ok(
-      last.every((span) => span < 5),
-      `pauses: ${clock.slept}`,
-    );
+    const soon = clock.slept.filter((span) => span < 100);
+    assert.deepEqual(soon, [20, 40, 80], `pauses: ${clock.slept}`);
   });
   it("ends with its source's error", async () => {
     const events = settled(

@@ -47,7 +47,11 @@ const FILTERS = [
 /** containerd's own event service on the same socket: any containerd. */
 export const containerdEvents = (transport: Transport, runtime: Runtime, clock: Clock): EventSource => ({
   name: "containerd events",
-  open: (signal) => settled(readEnvelopes(transport, signal), (id) => hasStopped(runtime, id, signal), clock, signal),
+  open(signal) {
+    const sandboxes = new Set<string>();
+    const agrees = (id: string) => hasStopped(runtime, id, sandboxes, signal);
+    return settled(readEnvelopes(transport, signal), agrees, clock, signal);
+  },
 });
 
 async function* readEnvelopes(
@@ -61,17 +65,25 @@ async function* readEnvelopes(
   }
 }
 
-/** Whether CRI itself says that a container, or the sandbox with this id, does not run any more. A failing call counts as yes. */
-async function hasStopped(runtime: Runtime, id: string, signal: AbortSignal): Promise<boolean> {
-  try {
-    return (await runtime.containerStatus(id, signal)).state !== "running";
-  } catch (error) {
-    if (!isFault(error, "runtime-not-found")) return true;
+/**
+ * Whether CRI itself says that a container, or the sandbox with this id, does not run any more. A failing call counts as yes.
+ * @param sandboxes ids that are known to be no container's, so that this is asked once
+ */
+async function hasStopped(runtime: Runtime, id: string, sandboxes: Set<string>, signal: AbortSignal): Promise<boolean> {
+  if (!sandboxes.has(id)) {
+    try {
+      return (await runtime.containerStatus(id, signal)).state !== "running";
+    } catch (error) {
+      if (!isFault(error, "runtime-not-found")) return true;
+    }
   }
-  return runtime.sandboxStatus(id, signal).then(
+  const hasStopped = await runtime.sandboxStatus(id, signal).then(
     ({ state }) => state !== "ready",
     () => true,
   );
+  if (hasStopped) sandboxes.delete(id);
+  else sandboxes.add(id);
+  return hasStopped;
 }
 
 /**

@@ -75,6 +75,42 @@ describe("Gate", () => {
     assert.equal(served, true);
   });
 
+  it("lets removals in after all others, on half of the places, and after 5 s in their turn", async () => {
+    const clock = new HandClock();
+    const gate = new Gate(startingLimit(1), clock);
+    const begun: string[] = [];
+    const ends = new Map<string, () => void>();
+    const call = (name: string, rank: "first" | "last") => {
+      const work = () => {
+        begun.push(name);
+        return new Promise<void>((resolve) => ends.set(name, resolve));
+      };
+      return gate.pass(rank, work, signal, rank);
+    };
+    const end = async (name: string) => {
+      ends.get(name)?.();
+      await turn();
+    };
+    const all = [...["r1", "r2", "r3"].map((name) => call(name, "last")), call("a", "first"), call("b", "first")];
+    await turn();
+    assert.deepEqual(begun, ["r1", "r2", "a", "b"], "half of four places");
+    all.push(call("c", "first"), call("d", "first"));
+    await end("r1");
+    await end("r2");
+    assert.deepEqual(begun.slice(4), ["c", "d"]);
+    all.push(call("e", "first"));
+    await end("a");
+    await end("b");
+    assert.deepEqual(begun.slice(6), ["e", "r3"], "nobody else waits");
+    all.push(call("r4", "last"), call("f", "first"), call("r5", "last"));
+    await clock.pass(5_000);
+    all.push(call("g", "first"));
+    for (const name of ["c", "d", "e", "r3", "f", "r4", "r5", "g"]) await end(name);
+    await Promise.all(all);
+    assert.deepEqual(begun.slice(8), ["f", "r4", "r5", "g"], "overdue");
+    assert.deepEqual(gate.load.inFlight, 0);
+  });
+
   it("lets a waiting call give up, and keeps its failure from the others", async () => {
     const gate = new Gate(startingLimit(1), new HandClock());
     const ends: ((error: Error) => void)[] = [];

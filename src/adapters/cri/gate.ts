@@ -7,17 +7,24 @@ import { adaptLimit, type Limit } from "./limit.ts";
  * or a few pods that hang would hold up all others.
  */
 const STUCK_AFTER = millis(10_000);
+/** After this long, a call that gives way to all others does so no more. */
+const OVERDUE_AFTER = millis(5_000);
+
+/** "first": somebody waits for it. "last": clean-up, which may be done when nothing else is to do. */
+export type Rank = "first" | "last";
 
 interface Waiter {
   readonly enter: () => void;
 }
 
-/** Lets heavy calls through in order of arrival, as many at once as the adaptive limit says. */
+/** Lets heavy calls through, as many at once as the adaptive limit says: in order of arrival, those of rank "last" after all others. */
 export class Gate {
   readonly #clock: Clock;
-  readonly #queue: Waiter[] = [];
+  readonly #queues: Readonly<Record<Rank, Waiter[]>> = { first: [], last: [] };
   #limit: Limit;
   #inFlight = 0;
+  /** Of those, how many are of rank "last". */
+  #lastInFlight = 0;
 
   constructor(limit: Limit, clock: Clock) {
     this.#limit = limit;
@@ -25,14 +32,14 @@ export class Gate {
   }
 
   /** Runs `work` when there is room; rejects with `signal.reason` when aborted before. */
-  async pass<T>(call: string, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    await this.#enter(signal);
+  async pass<T>(call: string, work: () => Promise<T>, signal: AbortSignal, rank: Rank = "first"): Promise<T> {
+    await this.#enter(rank, signal);
     const inFlight = this.#inFlight;
     const started = this.#clock.monotonic();
     const ended = new AbortController();
     let inside = true;
     const leave = () => {
-      if (inside) this.#leave();
+      if (inside) this.#leave(rank);
       inside = false;
     };
     this.#clock.sleep(STUCK_AFTER, ended.signal).then(leave, () => {});
@@ -51,44 +58,75 @@ export class Gate {
 
   /** For the debug page and tests. */
   get load(): { readonly limit: number; readonly inFlight: number; readonly waiting: number } {
-    return { limit: this.#limit.value, inFlight: this.#inFlight, waiting: this.#queue.length };
+    const { first, last } = this.#queues;
+    return { limit: this.#limit.value, inFlight: this.#inFlight, waiting: first.length + last.length };
   }
 
-  async #enter(signal: AbortSignal): Promise<void> {
+  async #enter(rank: Rank, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (this.#queue.length === 0 && this.#hasRoom()) {
-      this.#inFlight++;
+    if (this.#queues.first.length === 0 && this.#hasRoom(rank)) {
+      this.#count(rank, 1);
       return;
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiter: Waiter = { enter: resolve };
-    const onAbort = () => {
-      const place = this.#queue.indexOf(waiter);
-      // Not in the queue any more: it was let in, and goes on to a call that sees the same signal.
-      if (place < 0) return;
-      this.#queue.splice(place, 1);
-      reject(signal.reason);
+    const waiter: Waiter = {
+      enter: () => {
+        this.#count(rank, 1);
+        resolve();
+      },
     };
-    this.#queue.push(waiter);
+    // Not in a queue any more: it was let in, and goes on to a call that sees the same signal.
+    const withdraw = () => Object.values(this.#queues).some((queue) => remove(queue, waiter));
+    const turn = new AbortController();
+    const onAbort = () => {
+      if (withdraw()) reject(signal.reason);
+    };
+    this.#queues[rank].push(waiter);
     signal.addEventListener("abort", onAbort, { once: true });
+    if (rank === "last") {
+      const promote = () => {
+        if (!withdraw()) return;
+        this.#queues.first.push(waiter);
+        this.#admit();
+      };
+      this.#clock.sleep(OVERDUE_AFTER, turn.signal).then(promote, () => {});
+    }
     try {
       await promise;
     } finally {
+      turn.abort();
       signal.removeEventListener("abort", onAbort);
     }
   }
 
-  #leave(): void {
-    this.#inFlight--;
-    while (this.#hasRoom()) {
-      const next = this.#queue.shift();
+  #leave(rank: Rank): void {
+    this.#count(rank, -1);
+    this.#admit();
+  }
+
+  #admit(): void {
+    for (;;) {
+      const rank: Rank = this.#queues.first.length > 0 ? "first" : "last";
+      const next = this.#hasRoom(rank) ? this.#queues[rank].shift() : undefined;
       if (!next) return;
-      this.#inFlight++;
       next.enter();
     }
   }
 
-  #hasRoom(): boolean {
-    return this.#inFlight < Math.floor(this.#limit.value);
+  #count(rank: Rank, change: 1 | -1): void {
+    this.#inFlight += change;
+    if (rank === "last") this.#lastInFlight += change;
   }
+
+  /** Half of it is enough for those that can wait: whoever comes then finds the other half. */
+  #hasRoom(rank: Rank): boolean {
+    const limit = Math.floor(this.#limit.value);
+    return this.#inFlight < limit && (rank === "first" || this.#lastInFlight < Math.ceil(limit / 2));
+  }
+}
+
+function remove<T>(items: T[], item: T): boolean {
+  const place = items.indexOf(item);
+  if (place >= 0) items.splice(place, 1);
+  return place >= 0;
 }

@@ -1,3 +1,4 @@
+import type { Rank } from "./gate.ts";
 import { containerd, runtime } from "./generated/cri.js";
 
 type Writable = { finish(): Uint8Array };
@@ -97,11 +98,12 @@ export const subscribe = method("containerd.services.events.v1.Events")(
   containerd.Envelope,
 );
 
-/** Calls that fork processes or set up networks: too many at once only slow each other down. */
-export const HEAVY: ReadonlySet<string> = new Set([
-  runPodSandbox.call,
-  stopPodSandbox.call,
-  removePodSandbox.call,
-  createContainer.call,
-  startContainer.call,
+/** Calls that fork processes, set up networks or wait for the disk: too many at once only slow each other down. Nobody waits for a removal. */
+export const HEAVY: ReadonlyMap<string, Rank> = new Map([
+  [runPodSandbox.call, "first"],
+  [stopPodSandbox.call, "first"],
+  [createContainer.call, "first"],
+  [startContainer.call, "first"],
+  [removeContainer.call, "last"],
+  [removePodSandbox.call, "last"],
 ]);

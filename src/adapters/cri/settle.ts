@@ -3,11 +3,11 @@ import { millis } from "../../base/units.ts";
 import type { ContainerExit, RuntimeEvent } from "../../model/runtime.ts";
 import type { Clock } from "../../ports/clock.ts";
 
-/** First look after an exit, and how much longer each further one waits: containerd 1.6 needs 30 to 180 ms on two busy cores. */
-const FIRST = 15;
-const GROWTH = 1.4;
+/** First look after an exit, should nobody tell that the task is deleted, and how much longer each further one waits. Each look costs a call. */
+const FIRST = 250;
+const GROWTH = 2;
 /** The same once the task is deleted: what is left to the runtime then is to write its new state down. */
-const FIRST_AFTER_DELETION = 2;
+const FIRST_AFTER_DELETION = 20;
 /** Told all the same after this long: the reader then sees what there is, and its sweep the rest. */
 const PATIENCE = 3000;
 

@@ -59,7 +59,8 @@ export class Transport {
     if (this.#missing.has(method.path)) throw unimplemented(attempt, this.endpoint.url);
     try {
       const send = () => this.#send(method, request, options);
-      return HEAVY.has(method.call) ? await this.#gate.pass(method.call, send, signal) : await send();
+      const rank = HEAVY.get(method.call);
+      return rank ? await this.#gate.pass(method.call, send, signal, rank) : await send();
     } catch (error) {
       throw this.#explain(error, method, attempt, signal);
     }
