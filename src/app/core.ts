@@ -3,7 +3,7 @@ import { untilAborted } from "../base/abort.ts";
 import { type BackoffCurve, backoffCurve, jittered } from "../base/backoff.ts";
 import { messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
-import { type Millis, seconds } from "../base/units.ts";
+import { type Millis, millis, seconds } from "../base/units.ts";
 import { within } from "../base/within.ts";
 import { unsupportedFields } from "../containers/index.ts";
 import { ImageDesk, type ImageDeskDeps, type PullOptions } from "../images/index.ts";
@@ -13,6 +13,7 @@ import {
   execute,
   Pods,
   RETRY_SPAN,
+  Turns,
   type WorkerDeps,
   workPod,
 } from "../lifecycle/index.ts";
@@ -134,6 +135,9 @@ export interface Core {
 const NODE_PATIENCE = seconds(5);
 const CRASH_BASE = seconds(10);
 const CRASH_FORGET = seconds(600);
+/** Pods whose volumes are looked at anew at the same time, when the kubelet starts with many; and how long one may hold its place. */
+const SETTLING_WIDTH = 2;
+const SETTLING_PATIENCE = millis(250);
 
 export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSignal): Core {
   const { clock, random, log, files, references, cluster } = deps;
@@ -214,6 +218,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     ...deps,
     events,
     desk,
+    settling: new Turns(SETTLING_WIDTH, SETTLING_PATIENCE, clock),
     see,
     image,
     rootDir: settings.rootDir,

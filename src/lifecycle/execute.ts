@@ -11,6 +11,7 @@ import { type PrepareDeps, prepare } from "./prepare.ts";
 import { type StartDeps, startContainer } from "./start.ts";
 import type { Step } from "./step.ts";
 import { stopContainers } from "./stop.ts";
+import type { Turns } from "./turns.ts";
 
 export type ExecuteDeps = PrepareDeps &
   StartDeps &
@@ -19,6 +20,8 @@ export type ExecuteDeps = PrepareDeps &
     readonly cgroups: PrepareDeps["cgroups"] & FinishDeps["cgroups"];
     readonly volumes: PrepareDeps["volumes"] & FinishDeps["volumes"];
     readonly desk: ImageDesk;
+    /** Of pods that have been brought up before, as all have at the kubelet's start: a new pod must not wait behind them. */
+    readonly settling: Turns;
     /** What its RuntimeClass means; "" for the default. @throws KubeletError `waiting` */
     readonly runtimeHandler: (pod: Pod, signal: AbortSignal) => Promise<string> | string;
   };
@@ -33,8 +36,10 @@ export async function execute(
 ): Promise<void> {
   const { uid, pod } = mailbox.intent;
   switch (step.kind) {
-    case "prepare":
-      return prepare(needed(pod), memory, deps, signal);
+    case "prepare": {
+      const work = () => prepare(needed(pod), memory, deps, signal);
+      return (deps.see(uid)?.sandboxes ?? []).length > 0 ? deps.settling.take(work, signal) : work();
+    }
     case "fetch-image":
       deps.desk.ensure({ pod: needed(pod), container: step.container, attempt: step.attempt }, () => mailbox.ring());
       return;
