@@ -1,3 +1,4 @@
+import { orAborted } from "../base/abort.ts";
 import type { Log } from "../base/log.ts";
 import { Reflector } from "../kube/index.ts";
 import type { Node, Pod } from "../model/kubernetes.ts";
@@ -15,7 +16,7 @@ export interface ClusterPodsDeps {
   readonly nodeName: string;
   /** This node's object as last seen; undefined: there is none yet. Whoever keeps it calls `nodeChanged`. */
   readonly node: () => Node | undefined;
-  /** Pods are not asked for before: whether a pod may run here hangs on the node's labels and taints. */
+  /** Pods are not told of before: whether a pod may run here hangs on the node's labels and taints. */
   readonly nodeSeen?: Promise<unknown> | undefined;
   /** Milliseconds from when a status was first to be sent until the API server had it. */
   readonly onStatusSent?: ((took: number) => void) | undefined;
@@ -60,15 +61,12 @@ export function openClusterPods(deps: ClusterPodsDeps, signal: AbortSignal): Clu
     { api, clock, random, log },
   );
   return {
-    source: (life) => pods.updates(life),
+    async *source(life) {
+      if (nodeSeen) await orAborted(nodeSeen, life);
+      yield* pods.updates(life);
+    },
     reporter,
     get: (namespace, name) => pods.get(namespace, name),
-    async run(life) {
-      const follow = async () => {
-        await nodeSeen;
-        return reflector.run(life);
-      };
-      return Promise.race([follow(), reporter.run(life)]);
-    },
+    run: (life) => Promise.race([reflector.run(life), reporter.run(life)]),
   };
 }
