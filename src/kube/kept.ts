@@ -13,6 +13,12 @@ export interface KeptOptions {
   readonly onBug: (error: unknown) => void;
 }
 
+/**
+ * A node has such a watch for each object that its pods name: hundreds, which upstream asks for anew every five to ten minutes each. A watch that is cut
+ * ends sooner anyway, and a peer that is gone is found by the connection's own pings.
+ */
+const WATCH_SECONDS = { least: 1800, most: 3600 };
+
 /** A collection, or one object of it, that is kept while somebody needs it. */
 export class Kept<T extends KubeObject> {
   readonly #options: KeptOptions;
@@ -31,6 +37,7 @@ export class Kept<T extends KubeObject> {
       {
         at: options.at,
         ...(options.name === undefined ? {} : { fieldSelector: `metadata.name=${options.name}` }),
+        watchSeconds: WATCH_SECONDS,
         onChange: () => this.#changed(),
         onTrouble: (trouble) => {
           this.#trouble = trouble;

@@ -18,6 +18,8 @@ export interface ReflectorOptions<T> {
   readonly fieldSelector?: string | undefined;
   /** The first list, too, must tell what is, not what the server's cache has: what is missing in it counts as gone. */
   readonly fresh?: boolean | undefined;
+  /** How long a watch is asked to last, seconds: by chance between these. client-go's when not given. */
+  readonly watchSeconds?: WatchSeconds | undefined;
   /** What is kept of an object, for its memory; undefined: nothing, as if it did not exist. managedFields are never kept. */
   readonly keep?: (object: T) => T | undefined;
   /** After each list and each burst of watch events, with the keys ("namespace/name", or "name") that changed; also once when the first list is in. */
@@ -26,8 +28,14 @@ export interface ReflectorOptions<T> {
   readonly onTrouble?: (trouble: KubeletError | undefined) => void;
 }
 
-/** client-go's: a watch is asked to last between these, by chance, so that not all begin anew together. */
-const WATCH_SECONDS = { least: 300, most: 600 };
+/** Chance keeps watches that began together from beginning anew together. */
+export interface WatchSeconds {
+  readonly least: number;
+  readonly most: number;
+}
+
+/** client-go's. */
+const WATCH_SECONDS: WatchSeconds = { least: 300, most: 600 };
 /** A watch that is over sooner counts as a failure: else a proxy that ends each would be asked without pause. */
 const SHORT_WATCH_MS = 1000;
 /** So many refusals in a row mean that the version is what is refused. */
@@ -137,8 +145,8 @@ export class Reflector<T extends KubeObject> {
 
   async #watch(resourceVersion: string, signal: AbortSignal): Promise<void> {
     const { api, clock, random } = this.#deps;
-    const { at, fieldSelector } = this.#options;
-    const { least, most } = WATCH_SECONDS;
+    const { at, fieldSelector, watchSeconds } = this.#options;
+    const { least, most } = watchSeconds ?? WATCH_SECONDS;
     const timeoutSeconds = Math.floor(least + random.fraction() * (most - least));
     const began = clock.monotonic();
     const onOpen = () => this.#works();
