@@ -51,23 +51,26 @@ function open() {
     onDue: (uid) => due.push(`${uid} ${time.now()}`),
   });
   const pass = (ms = 0) => time.runUntil(time.now() + ms, () => {});
-  async function token(wish: Partial<TokenWish> = {}): Promise<string> {
+  async function token(wish: Partial<TokenWish> = {}, found?: string): Promise<string> {
     let outcome = "still waits";
     const whole = { serviceAccount: "sa", audience: undefined, expirationSeconds: 3600, ...wish };
-    tokens.token(OWNER, whole, stop.signal).then(
-      (value) => {
-        outcome = value;
-      },
-      (error) => {
-        assert.ok(isFault(error, "waiting"), String(error));
-        outcome = error.message;
-      },
-    );
+    tokens
+      .token(OWNER, whole, stop.signal, async () => found)
+      .then(
+        (value) => {
+          outcome = value;
+        },
+        (error) => {
+          assert.ok(isFault(error, "waiting"), String(error));
+          outcome = error.message;
+        },
+      );
     await pass(1_000);
     return outcome;
   }
   const run = () => void tokens.run(stop.signal).catch(() => {});
-  return { tokens, token, requests, lines, due, state, pass, time, run };
+  const wall = () => clock.wall().getTime();
+  return { tokens, token, requests, lines, due, state, pass, time, wall, run };
 }
 
 test("a token is asked for at its ServiceAccount, bound to its pod", async () => {
@@ -179,3 +182,50 @@ test("nothing of a pod is kept that is forgotten", async () => {
   tokens.forget("u");
   assert.equal(tokens.size, 0);
 });
+
+const CLAIMS = {
+  "kubernetes.io": { namespace: "n", pod: { name: "p", uid: "u" }, serviceaccount: { name: "sa", uid: "s" } },
+  aud: ["https://kubernetes.default.svc"],
+};
+
+/** Issued and expiring so many seconds from the start of the test. */
+function jwt(iat: number, exp: number, start: number, more: object = {}): string {
+  const seconds = Math.floor(start / 1000);
+  const claims = { ...CLAIMS, iat: seconds + iat, exp: seconds + exp, ...more };
+  return `x.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.y`;
+}
+
+test("token() keeps what an earlier kubelet left as long as that is fresh, and asks for the next one in time", async () => {
+  const { requests, token, pass, wall, run, due } = open();
+  const found = jwt(-1200, 365 * 24 * 3600, wall());
+  assert.equal(await token({}, found), found);
+  assert.deepEqual(requests, []);
+  run();
+  await pass(HOUR / 3);
+  assert.deepEqual(due, [], "2400 s old");
+  await pass(480_000);
+  assert.equal(due.length, 1, "2880 s old: 80 %, whatever the server let it live");
+  assert.equal(await token({}, found), "secret-1");
+});
+
+for (const [name, wish, from] of [
+  ["too old", {}, (start: number) => jwt(-2900, 700, start)],
+  ["from the future", {}, (start: number) => jwt(60, 3660, start)],
+  ["of a short life that is over", {}, (start: number) => jwt(-600, 10, start)],
+  ["without an end", {}, (start: number) => jwt(0, 3600, start, { exp: undefined })],
+  [
+    "another pod's",
+    {},
+    (start: number) => jwt(0, 3600, start, { "kubernetes.io": { ...CLAIMS["kubernetes.io"], pod: { uid: "other" } } }),
+  ],
+  ["another account's", { serviceAccount: "other" }, (start: number) => jwt(0, 3600, start)],
+  ["for another audience", { audience: "vault" }, (start: number) => jwt(0, 3600, start)],
+  ["no token", {}, () => "secret"],
+  ["of broken JSON", {}, () => "a.b.c"],
+  ["empty", {}, () => ""],
+] as const) {
+  test(`token() asks for a new one where the one that is there is ${name}`, async () => {
+    const { token, wall } = open();
+    assert.equal(await token(wish, from(wall())), "secret-1");
+  });
+}

@@ -8,6 +8,7 @@ import type { KubeApi, KubeObject } from "../ports/kube-api.ts";
 import type { Random } from "../ports/random.ts";
 import type { PodTokens, TokenOwner, TokenWish } from "../ports/referenced.ts";
 import { onceAuthorized } from "./authorized.ts";
+import { readFound } from "./found-token.ts";
 
 export interface TokensDeps {
   readonly api: KubeApi;
@@ -24,6 +25,8 @@ interface Kept {
   /** Both clocks at the answer: the monotonic one stands still while the machine sleeps, the wall's may be set. */
   readonly since: Instant;
   readonly wallSince: number;
+  /** How old it was `since`: nothing, unless an earlier kubelet had asked for it. */
+  readonly ageThen: Millis;
   readonly lifetime: Millis;
   /** Age at which it should be asked for anew. */
   freshFor: Millis;
@@ -55,9 +58,15 @@ export class Tokens implements PodTokens {
     this.#deps = deps;
   }
 
-  async token(owner: TokenOwner, wish: TokenWish, signal: AbortSignal): Promise<string> {
+  async token(
+    owner: TokenOwner,
+    wish: TokenWish,
+    signal: AbortSignal,
+    found?: () => Promise<string | undefined>,
+  ): Promise<string> {
     const key = keyOf(owner, wish);
-    const known = this.#kept.get(key);
+    // A kubelet that starts would ask for the tokens of all its pods at once, and have each pod's files written anew.
+    const known = this.#kept.get(key) ?? this.#adopt(key, owner, wish, await found?.());
     if (known && this.#age(known) < known.freshFor) return known.token;
     try {
       const made = await this.#request(owner, wish, signal);
@@ -104,9 +113,9 @@ export class Tokens implements PodTokens {
     }
   }
 
-  #age({ since, wallSince }: Kept): number {
+  #age({ since, wallSince, ageThen }: Kept): number {
     const { clock } = this.#deps;
-    return Math.max(until(since, clock.monotonic()), clock.wall().getTime() - wallSince);
+    return Math.max(ageThen + until(since, clock.monotonic()), clock.wall().getTime() - wallSince);
   }
 
   /** The old one, as long as it lives. */
@@ -126,13 +135,33 @@ export class Tokens implements PodTokens {
     return known.token;
   }
 
+  #adopt(key: string, owner: TokenOwner, wish: TokenWish, token: string | undefined): Kept | undefined {
+    const read = token === undefined ? undefined : readFound(token, owner, wish);
+    if (token === undefined || !read) return undefined;
+    const { clock } = this.#deps;
+    const age = clock.wall().getTime() - read.issuedAt;
+    const freshFor = this.#freshFor(read.lifetime);
+    // Of a time to come: the clocks don't agree, and its age can't be told.
+    if (age < -MAX_JITTER || age >= freshFor) return undefined;
+    const kept: Kept = {
+      ...{ owner, token, freshFor, lifetime: millis(read.lifetime) },
+      ...{ since: clock.monotonic(), wallSince: read.issuedAt, ageThen: millis(Math.max(0, age)) },
+    };
+    this.#kept.set(key, kept);
+    this.#bell.ring();
+    return kept;
+  }
+
+  #freshFor(lifetime: number): Millis {
+    const jitter = this.#deps.random.fraction() * MAX_JITTER;
+    return millis(Math.max(LEAST_AGE, Math.min(OLDEST, lifetime * FRESH_PART) - jitter));
+  }
+
   async #request(owner: TokenOwner, wish: TokenWish, signal: AbortSignal): Promise<Kept> {
-    const { clock, random } = this.#deps;
+    const { clock } = this.#deps;
     const [since, wallSince] = [clock.monotonic(), clock.wall().getTime()];
     const { token, lifetime } = read(await this.#post(owner, wish, signal), wish);
-    const jitter = random.fraction() * MAX_JITTER;
-    const freshFor = millis(Math.max(LEAST_AGE, Math.min(OLDEST, lifetime * FRESH_PART) - jitter));
-    return { owner, token, since, wallSince, lifetime, freshFor };
+    return { owner, token, since, wallSince, ageThen: millis(0), lifetime, freshFor: this.#freshFor(lifetime) };
   }
 
   #post(owner: TokenOwner, wish: TokenWish, signal: AbortSignal): Promise<KubeObject> {

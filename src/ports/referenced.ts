@@ -33,8 +33,17 @@ export interface TokenWish {
 
 /** Tokens of ServiceAccounts, each bound to one pod. */
 export interface PodTokens {
-  /** A token that is good for now: kept as long as it is fresh. Never log it. @throws KubeletError `waiting` */
-  token(pod: TokenOwner, wish: TokenWish, signal: AbortSignal): Promise<string>;
+  /**
+   * A token that is good for now: kept as long as it is fresh. `found`: what the pod has at present, as an earlier kubelet may have left it; it is kept too, as
+   * long as it is fresh. Never log it.
+   * @throws KubeletError `waiting`
+   */
+  token(
+    pod: TokenOwner,
+    wish: TokenWish,
+    signal: AbortSignal,
+    found?: () => Promise<string | undefined>,
+  ): Promise<string>;
   /** Nothing of this pod is needed any more. */
   forget(uid: string): void;
 }

@@ -52,6 +52,18 @@ export async function writeVolume(
   return !fresh;
 }
 
+/** One file of the version that readers see; undefined where there is none. Names are followed by nobody but us: what `..data` leads to is a version. */
+export async function readPublished(
+  directory: string,
+  path: string,
+  maxBytes: number,
+  files: Files,
+): Promise<Uint8Array | undefined> {
+  const version = await currentVersion(directory, files);
+  const file = version === undefined ? undefined : join(directory, version, path);
+  return file !== undefined && (await files.stat(file))?.kind === "file" ? files.read(file, maxBytes) : undefined;
+}
+
 /** The version that `..data` names. Whatever else it names is not ours: then there is none. */
 async function currentVersion(directory: string, files: Files): Promise<string | undefined> {
   const path = join(directory, DATA);
@@ -99,12 +111,10 @@ async function isSame(path: string, { content }: VolumeFile, files: Files): Prom
 
 /** What a crash left: versions that nothing points to, a link that was not put in place, one that leads elsewhere. */
 async function removeLitter(directory: string, current: string | undefined, files: Files): Promise<void> {
-  const path = join(directory, DATA);
-  if (current === undefined) await files.removeTree(path);
-  await files.removeTree(join(directory, NEW_DATA));
-  for (const name of (await files.list(directory)) ?? []) {
-    if (VERSION.test(name) && name !== current) await files.removeTree(join(directory, name));
-  }
+  const isLitter = (name: string) =>
+    name === NEW_DATA || (name === DATA && current === undefined) || (VERSION.test(name) && name !== current);
+  for (const name of (await files.list(directory)) ?? [])
+    if (isLitter(name)) await files.removeTree(join(directory, name));
 }
 
 async function writeVersion(version: string, wanted: Payload, files: Files): Promise<void> {

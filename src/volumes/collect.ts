@@ -19,6 +19,12 @@ export interface CollectDeps {
   readonly downward: () => DownwardFacts;
 }
 
+/** The volume that is to be filled. */
+export interface CollectPlace {
+  /** A file of it as the pod has it now; undefined where there is none. */
+  readonly published: (path: string) => Promise<Uint8Array | undefined>;
+}
+
 /** What the API gives where the pod says nothing. */
 const DEFAULT_MODE = 0o644;
 const DEFAULT_EXPIRATION_SECONDS = 3600;
@@ -92,7 +98,7 @@ function valuesOf(kind: ReferenceKind, name: string | undefined, read: () => Obj
 export async function projectedFiles(
   pod: Pod,
   source: ProjectedVolumeSource,
-  deps: CollectDeps,
+  deps: CollectDeps & CollectPlace,
   signal: AbortSignal,
 ): Promise<Payload> {
   const parts = await Promise.allSettled(
@@ -109,7 +115,7 @@ async function projectionFiles(
   pod: Pod,
   part: VolumeProjection,
   mode: number,
-  deps: CollectDeps,
+  deps: CollectDeps & CollectPlace,
   signal: AbortSignal,
 ): Promise<Payload> {
   const { configMap, secret, downwardAPI, serviceAccountToken } = part;
@@ -124,7 +130,7 @@ async function tokenFile(
   pod: Pod,
   { path, audience, expirationSeconds }: ServiceAccountTokenProjection,
   defaultMode: number,
-  { tokens }: CollectDeps,
+  { tokens, published }: CollectDeps & CollectPlace,
   signal: AbortSignal,
 ): Promise<Payload> {
   const { serviceAccountName = "", securityContext } = specOf(pod);
@@ -135,7 +141,11 @@ async function tokenFile(
     expirationSeconds: expirationSeconds ?? DEFAULT_EXPIRATION_SECONDS,
   };
   const owner = { namespace: namespaceOf(pod), name: nameOf(pod), uid: uidOf(pod) };
-  const token = await tokens.token(owner, wish, signal);
+  const found = async () => {
+    const content = await published(path).catch(() => undefined);
+    return content && new TextDecoder().decode(content);
+  };
+  const token = await tokens.token(owner, wish, signal, found);
   const isNarrow = user !== undefined || securityContext?.fsGroup !== undefined;
   return new Map([
     [path, { content: new TextEncoder().encode(token), mode: isNarrow ? OWNER_ONLY : defaultMode, user }],

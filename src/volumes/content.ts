@@ -1,12 +1,17 @@
 import { join } from "node:path";
 import type { Pod } from "../model/kubernetes.ts";
-import { type AtomicWriterDeps, writeVolume } from "./atomic-writer.ts";
-import { type CollectDeps, configMapFiles, modeOf, projectedFiles, secretFiles } from "./collect.ts";
+import { volumeDirectory } from "../model/names.ts";
+import { uidOf } from "../model/pod.ts";
+import { type AtomicWriterDeps, readPublished, writeVolume } from "./atomic-writer.ts";
+import { type CollectDeps, type CollectPlace, configMapFiles, modeOf, projectedFiles, secretFiles } from "./collect.ts";
 import { nestedMountPoints } from "./nested.ts";
 import { giveToGroup } from "./ownership.ts";
 import { downwardFiles, type Payload } from "./payload.ts";
 import type { Volume, VolumePlugin, VolumePlugins } from "./plugin.ts";
 import { makePodDirectory, type PodDirectoryDeps, type PodDirectoryOptions } from "./pod-directory.ts";
+
+/** Bytes of a file that is read again. */
+const MAX_PUBLISHED = 64 * 1024;
 
 /** Kinds of volumes whose files this node writes, from what is said elsewhere. */
 export type ContentKind = "configMap" | "secret" | "downwardAPI" | "projected";
@@ -15,7 +20,7 @@ export type ContentDeps = PodDirectoryDeps & AtomicWriterDeps & CollectDeps;
 type Collect<K extends ContentKind> = (
   pod: Pod,
   volume: Volume<K>,
-  deps: CollectDeps,
+  deps: CollectDeps & CollectPlace,
   signal: AbortSignal,
 ) => Promise<Payload>;
 
@@ -66,7 +71,9 @@ function contentPlugin<K extends ContentKind>(
   const { directory: kind, medium, collect }: Kind<K> = KINDS[name];
 
   async function write(pod: Pod, volume: Volume<K>, signal: AbortSignal): Promise<string> {
-    const payload = await collect(pod, volume, deps, signal);
+    const directory = volumeDirectory(options.rootDir, uidOf(pod), kind, volume.name);
+    const published: CollectPlace["published"] = (path) => readPublished(directory, path, MAX_PUBLISHED, deps.files);
+    const payload = await collect(pod, volume, { ...deps, published }, signal);
     const marker = `wrapped_${volume.name}`;
     const wanted = { kind, volume: volume.name, marker, medium, sizeLimit: undefined };
     const path = await makePodDirectory(pod, wanted, options, deps);
