@@ -133,6 +133,8 @@ async function linkLog(pod: Pod, container: Container, attempt: number, id: stri
   const target = join(podLogDirectory(deps.podLogsDir, name), container.name, `${attempt}.log`);
   const link = containerLogLink(deps.containerLogsDir, name, container.name, id);
   try {
+    // The directory is there and the link is not, but for the first container of all.
+    if (await isDone(deps.files.symlink(target, link))) return;
     await deps.files.makeDirectory(deps.containerLogsDir, 0o755);
     await deps.files.removeFile(link);
     await deps.files.symlink(target, link);
@@ -141,6 +143,15 @@ async function linkLog(pod: Pod, container: Container, attempt: number, id: stri
     note(pod, container, "Warning", "Failed", `Log link not made: ${error.message}`, deps);
   }
 }
+
+const isDone = (attempt: Promise<void>): Promise<boolean> =>
+  attempt.then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof KubeletError) return false;
+      throw error;
+    },
+  );
 
 function note(
   pod: Pod,

@@ -14,7 +14,8 @@ export type StatusReader = Pick<Runtime, "sandboxStatus" | "containerStatus">;
 
 /**
  * Reads the status of everything in one pod's listing. What the previous snapshot already shows as exited does not change any more
- * and is taken over, unless `afresh` names it (an OOM may be told late). Something that vanished between list and status is left out.
+ * and is taken over, unless `afresh` names it (an OOM may be told late), and so is a sandbox that was ready and still is. Something that
+ * vanished between list and status is left out.
  */
 export async function readPod(
   listing: Listing,
@@ -24,8 +25,14 @@ export async function readPod(
   signal: AbortSignal,
 ): Promise<PodSnapshot | undefined> {
   const known = new Map((previous?.containers ?? []).map((container) => [container.id, container]));
+  const wereReady = new Map((previous?.sandboxes ?? []).filter(isUp).map((sandbox) => [sandbox.id, sandbox]));
   const [sandboxes, containers] = await Promise.all([
-    Promise.all(listing.sandboxes.map(({ id }) => orGone(runtime.sandboxStatus(id, signal)))),
+    Promise.all(
+      listing.sandboxes.map((summary) => {
+        const before = isUp(summary) && !afresh.has(summary.id) ? wereReady.get(summary.id) : undefined;
+        return before ?? orGone(runtime.sandboxStatus(summary.id, signal));
+      }),
+    ),
     Promise.all(
       listing.containers.map(async (summary): Promise<SeenContainer | undefined> => {
         const before = known.get(summary.id);
@@ -70,6 +77,8 @@ async function orGone<T>(status: Promise<T>): Promise<T | undefined> {
     throw error;
   }
 }
+
+const isUp = ({ state }: SandboxSummary): boolean => state === "ready";
 
 const isThere = <T>(value: T | undefined): value is T => value !== undefined;
 

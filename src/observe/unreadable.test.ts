@@ -65,6 +65,7 @@ class Runtime {
         return sandboxOf(id.slice(2));
       },
       containerStatus: async (id) => {
+        if (this.broken.has(id.slice(2))) throw REFUSED;
         const uid = id.slice(2);
         const status = {
           ...containerOf(uid),

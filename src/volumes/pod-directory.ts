@@ -49,7 +49,7 @@ export async function makePodDirectory(
   const ready = join(podPluginsDirectory(options.rootDir, uid), "kubernetes.io~empty-dir", wanted.marker);
   const marker = join(ready, "ready");
   if (await isReady(path, marker, wanted.medium, options, deps)) return path;
-  await files.makeDirectory(path, ANYONE);
+  await files.makeDirectory(path, 0o750);
   // Also where it was there: a crash may have come between making it and opening it to everyone.
   await files.chmod(path, ANYONE);
   if (wanted.medium === "memory") await mounts.mountTmpfs(path, tmpfsOptions(pod, wanted, options));

@@ -72,7 +72,7 @@ test("setUp() makes an emptyDir where upstream does, opens it to all, marks it r
   const pod = podOf([{ name: "data", emptyDir: {} }]);
   assert.deepEqual([...(await volumes.setUp(pod, signal))], [["data", `${DIR}/data`]]);
   const steps = [
-    `mkdir ${DIR}/data 777`,
+    `mkdir ${DIR}/data 750`,
     `chmod ${DIR}/data 777`,
     "mkdir /root/pods/u/plugins/kubernetes.io~empty-dir/data 750",
     "write /root/pods/u/plugins/kubernetes.io~empty-dir/data/ready",
@@ -88,7 +88,7 @@ test("setUp() repairs an emptyDir that is marked ready and gone", async () => {
   await volumes.setUp(pod, signal);
   stats.delete(`${DIR}/data`);
   await volumes.setUp(pod, signal);
-  assert.equal(done.filter((step) => step === `mkdir ${DIR}/data 777`).length, 2);
+  assert.equal(done.filter((step) => step === `mkdir ${DIR}/data 750`).length, 2);
 });
 
 test("setUp() mounts a tmpfs for memory, again after a reboot", async () => {

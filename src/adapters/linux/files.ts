@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { constants, type Stats } from "node:fs";
+import { constants, readFileSync, type Stats } from "node:fs";
 import * as fs from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { FileStat, Files } from "../../ports/files.ts";
@@ -81,7 +81,7 @@ async function writeAtomic(path: string, content: Uint8Array | string, mode: num
 async function writeNew(path: string, content: Uint8Array | string, mode: number, durable: boolean): Promise<void> {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   await using file = await fs.open(path, flags, mode);
-  await file.chmod(mode);
+  if (isMasked(mode)) await file.chmod(mode);
   await file.writeFile(content);
   if (durable) await file.sync();
 }
@@ -109,7 +109,16 @@ async function makeDirectory(path: string, mode: number): Promise<void> {
     await fs.mkdir(dirname(path), { recursive: true, mode: 0o755 });
     return makeDirectory(path, mode);
   }
-  await chmod(path, mode);
+  // Each pod has a dozen directories, and a chmod of something that is held takes four calls.
+  if (isMasked(mode)) await chmod(path, mode);
+}
+
+let ownUmask: number | undefined;
+
+/** Whether what is made with this mode gets another one. `process.umask()` would change it for a moment to read it, under the feet of other threads. */
+function isMasked(mode: number): boolean {
+  ownUmask ??= Number.parseInt(/^Umask:\s*(\d+)$/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1] ?? "777", 8);
+  return (mode & ownUmask) !== 0;
 }
 
 /** chmod(2) follows a symlink, and Linux has no lchmod: hold the place first, then change what is held. */
