@@ -38,6 +38,8 @@ export interface Options {
 export const BUILD = "build";
 
 const USUAL = { samples: "25", rounds: "3", restSeconds: "60", settleSeconds: 20 };
+/** A watch of the Go kubelet is asked for anew after five to ten minutes: before that, its rest would look quieter than it is. */
+const CLUSTER = { ...USUAL, restSeconds: "240", settleSeconds: 300 };
 const QUICK = { samples: "3", rounds: "1", restSeconds: "20", settleSeconds: 5 };
 
 export function usage(): string {
@@ -56,7 +58,7 @@ export function usage(): string {
     `  --containerd=RELEASE  ${RELEASES.join(" or ")}; 1.6 (Debian's) when not given`,
     "  --samples=N           of the rows that repeat one thing (25)",
     "  --rounds=N            of the rows burst, recover and delete (3)",
-    "  --rest-seconds=N      how long the row rest looks (60)",
+    "  --rest-seconds=N      how long the row rest looks (60; of a cluster 240)",
     "  --quick               few samples, short spans: shows that it works, and figures that are worth little",
     "  --json=FILE           also write every sample and facts of the machine",
     "  --keep-logs=FOLDER    copy the logs of kubelets and runtimes there at the end",
@@ -93,7 +95,7 @@ export function parseOptions(argv: readonly string[]): Options {
     named.length === 0 ? all : all.filter((name) => named.includes(name));
   const release = RELEASES.find((one) => one === values.containerd);
   if (release === undefined) throw new Error(`--containerd=${values.containerd}: known are ${RELEASES.join(", ")}`);
-  const usual = values.quick ? QUICK : USUAL;
+  const usual = values.quick ? QUICK : cluster ? CLUSTER : USUAL;
   return {
     rows: cluster ? [] : chosen(ROW_NAMES),
     clusterRows: cluster ? chosen(CLUSTER_ROW_NAMES) : [],

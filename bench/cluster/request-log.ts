@@ -5,6 +5,8 @@ import { nodeSubject } from "../../scripts/lib/cluster/pki.ts";
 export interface LoggedRequest {
   readonly verb: string;
   readonly resource: string;
+  /** Of a watch: what it is of, and how long it is asked to last. */
+  readonly watch: { readonly of: string; readonly seconds: number } | undefined;
 }
 
 export class RequestLog {
@@ -43,8 +45,15 @@ export class RequestLog {
       .map(({ verb, objectRef, requestURI }) => ({
         verb,
         resource: objectRef ? [objectRef.resource, objectRef.subresource].filter(Boolean).join("/") : requestURI,
+        watch: verb === "watch" ? watchOf(requestURI) : undefined,
       }));
   }
+}
+
+function watchOf(uri: string): LoggedRequest["watch"] {
+  const { pathname, searchParams } = new URL(uri, "https://api");
+  const seconds = Number(searchParams.get("timeoutSeconds"));
+  return { of: `${pathname} ${searchParams.get("fieldSelector") ?? ""}`, seconds };
 }
 
 /** As much of audit.k8s.io/v1 Event as is looked at. */
