@@ -13,6 +13,7 @@ import { silentLog } from "../../src/base/log.ts";
 import { PullRecords, verification } from "../../src/images/index.ts";
 import type { PullCredential } from "../../src/images/pull-credentials.ts";
 import { decodeRecord } from "../../src/service/record.ts";
+import { decodeTimes, STATE_FILE } from "../../src/shutdown/times.ts";
 import { containerOf, shellPod, TestNode } from "../support/kubelet.ts";
 import { Scratch } from "../support/scratch.ts";
 
@@ -73,6 +74,13 @@ for (const release of RELEASES) {
     assert.equal(await mustPull(IMAGE.name, IMAGE.id), true, "no Secret");
     assert.equal(await mustPull("registry.example/public:1", IMAGE.id), false, "for everybody");
     assert.equal(await mustPull(HALF, `sha256:${"3".repeat(64)}`), true, "a pull of which the end was not seen");
+  });
+
+  test(`${release}: when the machine was last shut down is still known`, () => {
+    const times = decodeTimes(readFileSync(join(FIXTURES, release, STATE_FILE), "utf8"));
+    const [startedAt, endedAt] = ["2026-11-30T09:00:00.000Z", "2026-11-30T09:00:05.000Z"].map(Date.parse);
+    const ours = OURS.includes(release);
+    assert.deepEqual(times, ours ? { startedAt, endedAt } : { startedAt: undefined, endedAt: undefined });
   });
 
   test(`${release}: nothing in a record is lost when it is written again, whatever a later release adds`, async () => {
@@ -179,6 +187,5 @@ test("state of the Go kubelet that this one does not use is as it was after pods
   node.remove("web");
   await node.waitGone("web");
   for (const [path, content] of others)
-    if (path !== "graceful_node_shutdown_state")
-      assert.equal(readFileSync(join(node.root, path), "utf8"), content, path);
+    if (path !== STATE_FILE) assert.equal(readFileSync(join(node.root, path), "utf8"), content, path);
 });

@@ -5,18 +5,18 @@ import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import type { Clock } from "../../ports/clock.ts";
 import type { MachineReader } from "../../ports/machine-reader.ts";
+import { programDirs } from "../containerd/binaries.ts";
 import { holderOfPort } from "../http/port-holder.ts";
 import { createFiles } from "./files.ts";
 import { libc } from "./libc.ts";
 import { createNodeFacts } from "./node-facts.ts";
 
 const MAX_TEXT = 1024 * 1024;
-const PROGRAM_DIRS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 export function createMachineReader(cgroupVersion: 1 | 2, clock: Clock, path: string): MachineReader {
   const files = createFiles();
   const facts = createNodeFacts(cgroupVersion, clock);
-  const folders = [...new Set([...path.split(":").filter((folder) => folder.startsWith("/")), ...PROGRAM_DIRS])];
+  const folders = programDirs(path);
   return {
     async text(file) {
       const content = await files.read(file, MAX_TEXT).catch(() => undefined);
