@@ -25,8 +25,9 @@ export class Qmp implements Disposable {
     this.#socket = socket;
     this.#onEvent = onEvent;
     // The greeting is answered first, like a command.
-    createInterface({ input: socket }).on("line", (line) => this.#take(JSON.parse(line)));
-    socket.on("error", () => {});
+    const lines = createInterface({ input: socket }).on("line", (line) => this.#take(JSON.parse(line)));
+    // qemu's end breaks the connection; "close" tells those who wait. The reader of lines repeats what the socket says.
+    for (const one of [socket, lines]) one.on("error", () => {});
     socket.on("close", () => {
       for (const one of this.#waiting.splice(0)) one.reject(new Error("qemu closed its control socket"));
     });

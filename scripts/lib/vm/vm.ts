@@ -147,6 +147,11 @@ export class Vm implements AsyncDisposable {
     await this.#comeBack();
   }
 
+  /** A command of qemu's machine protocol: devices that come while the machine runs. Throws with qemu's words. */
+  async control(command: string, parameters: Readonly<Record<string, unknown>>): Promise<unknown> {
+    return await this.#running.qmp.run(command, parameters);
+  }
+
   /** What a reader of a failure wants: the console's end and the newest of the journal. */
   async explain(): Promise<string> {
     const journal = await this.tryRun("journalctl --no-pager -o short-monotonic -n 60 | cut -c1-300", {
