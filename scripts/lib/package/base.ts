@@ -20,6 +20,8 @@ export interface Base {
 export interface BaseOptions {
   /** Where `NODE_OPTIONS` should count: for profiles. What users get takes none, as a stray variable would slow or break it. */
   readonly nodeOptions?: boolean;
+  /** Folder where it is kept for the next build. */
+  readonly keep?: string;
 }
 
 /**
@@ -28,7 +30,7 @@ export interface BaseOptions {
  */
 const V8_OPTIONS = ["--max-semi-space-size=4"];
 
-export async function makeBase({ nodeOptions = false }: BaseOptions = {}): Promise<Base> {
+export async function makeBase({ nodeOptions = false, keep = CACHE }: BaseOptions = {}): Promise<Base> {
   const loader = await bundleLoader();
   const settings = {
     mainFormat: "commonjs",
@@ -40,7 +42,7 @@ export async function makeBase({ nodeOptions = false }: BaseOptions = {}): Promi
   for (const path of [import.meta.filename, join(import.meta.dirname, "elf.ts")]) hash.update(readFileSync(path));
   // The lock file names the version of Node, and its integrity.
   hash.update(readFileSync(join(ROOT, "package-lock.json")));
-  const path = join(CACHE, `base-${hash.digest("hex").slice(0, 16)}`);
+  const path = join(keep, `base-${hash.digest("hex").slice(0, 16)}`);
   if (!existsSync(path)) await inject(path, loader.text, settings);
   return { path, inputs: loader.inputs };
 }

@@ -54,6 +54,7 @@ function optionsFor(entry: string): BuildOptions {
     outdir: OUT,
     // Not the working directory, or names and comments in the output would depend on it.
     absWorkingDir: ROOT,
+    preserveSymlinks: true,
     bundle: true,
     // Only ES modules can be split.
     splitting: true,

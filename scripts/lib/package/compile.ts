@@ -7,6 +7,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FAKE_IMAGE, FakeCri } from "../../../test/support/fake-cri.ts";
+import { nodeSettings } from "../../../test/support/quiet-node.ts";
 import { freePort } from "../free-port.ts";
 import { run, stopChild, tryRun } from "../run.ts";
 import { waitFor } from "../wait.ts";
@@ -67,16 +68,8 @@ async function runNode(program: string, folder: string): Promise<void> {
   mkdirSync(at("manifests"));
   writeFileSync(at("manifests/pod.json"), JSON.stringify(POD));
   writeFileSync(at("kubeconfig"), JSON.stringify(KUBECONFIG));
-  writeFileSync(at("config.yaml"), JSON.stringify(settings(folder, ports)));
   const root = at("root");
-  const args = [
-    `--config=${at("config.yaml")}`,
-    `--root-dir=${root}`,
-    `--cert-dir=${at("pki")}`,
-    `--kubeconfig=${at("kubeconfig")}`,
-    "--hostname-override=compile",
-    "--node-ip=127.0.0.1",
-  ];
+  const args = [...nodeSettings(folder, ports), `--kubeconfig=${at("kubeconfig")}`];
   const [unshare, ...apart] = APART;
   const child = spawn(unshare, [...apart, program, ...args], { stdio: ["ignore", "ignore", "pipe"] });
   let log = "";
@@ -112,26 +105,6 @@ const ANSWERS = {
     status: { ...("status" in answer ? (answer.status as object) : {}), network: { ip: "10.0.0.2" } },
   }),
 };
-
-/** Touches nothing of the machine's: no cgroups, no ports but its own, logs in its own folder. */
-const settings = (folder: string, ports: object) => ({
-  apiVersion: "kubelet.config.k8s.io/v1beta1",
-  kind: "KubeletConfiguration",
-  containerRuntimeEndpoint: `unix://${join(folder, "cri.sock")}`,
-  staticPodPath: join(folder, "manifests"),
-  podLogsDir: join(folder, "logs"),
-  address: "127.0.0.1",
-  ...ports,
-  authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
-  authorization: { mode: "AlwaysAllow" },
-  cgroupDriver: "cgroupfs",
-  cgroupsPerQOS: false,
-  enforceNodeAllocatable: [],
-  failCgroupV1: false,
-  failSwapOn: false,
-  oomScoreAdj: 0,
-  evictionHard: { "memory.available": "1Mi", "nodefs.available": "0%", "imagefs.available": "0%" },
-});
 
 const POD = {
   apiVersion: "v1",

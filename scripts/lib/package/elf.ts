@@ -55,6 +55,41 @@ export function strip(file: Buffer): Buffer {
   return out;
 }
 
+const SHT_GNU_VERNEED = 0x6ffffffe;
+
+/**
+ * The newest version of each kind of symbol that the executable needs of the machine's libraries: `GLIBC` -> `2.28`. From the section that the dynamic loader
+ * goes by (https://refspecs.linuxfoundation.org/LSB_5.0.0/LSB-Core-generic/LSB-Core-generic/symversion.html).
+ */
+export function neededVersions(file: Buffer): ReadonlyMap<string, string> {
+  const sections = Number(file.readBigUInt64LE(0x28));
+  const header = (index: number) =>
+    file.subarray(sections + index * SECTION_BYTES, sections + (index + 1) * SECTION_BYTES);
+  const all = Array.from({ length: file.readUInt16LE(0x3c) }, (_, index) => header(index));
+  const needed = all.find((one) => one.readUInt32LE(4) === SHT_GNU_VERNEED);
+  if (needed === undefined) return new Map();
+  const strings = offsetOf(header(needed.readUInt32LE(0x28)));
+  const newest = new Map<string, string>();
+  for (let library = offsetOf(needed), next = -1; next !== 0; library += next) {
+    next = file.readUInt32LE(library + 12);
+    for (let at = library + file.readUInt32LE(library + 8), step = -1; step !== 0; at += step) {
+      step = file.readUInt32LE(at + 12);
+      const start = strings + file.readUInt32LE(at + 8);
+      const [, kind, version] = /^(.+)_([\d.]+)$/.exec(file.toString("latin1", start, file.indexOf(0, start))) ?? [];
+      if (kind === undefined || version === undefined) continue;
+      if (isNewer(version, newest.get(kind) ?? "0")) newest.set(kind, version);
+    }
+  }
+  return newest;
+}
+
+function isNewer(version: string, than: string): boolean {
+  const [a, b] = [version, than].map((text) => text.split(".").map(Number)) as [number[], number[]];
+  for (let at = 0; at < Math.max(a.length, b.length); at++)
+    if ((a[at] ?? 0) !== (b[at] ?? 0)) return (a[at] ?? 0) > (b[at] ?? 0);
+  return false;
+}
+
 const offsetOf = (header: Buffer): number => Number(header.readBigUInt64LE(0x18));
 const sizeOf = (header: Buffer): number => Number(header.readBigUInt64LE(0x20));
 const align = (offset: number): number => Math.ceil(offset / 8) * 8;
