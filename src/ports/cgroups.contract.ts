@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { basename } from "node:path";
 import { test } from "node:test";
 import { isFault } from "../base/fault.ts";
 import type { Cgroups } from "./cgroups.ts";
@@ -7,9 +8,16 @@ export interface CgroupsUnderTest extends AsyncDisposable {
   readonly cgroups: Cgroups;
   /** A path of this test alone, not there yet. What is left below is removed when the test ends. */
   readonly path: string;
+  /** The cgroup of these levels below `path`, in the driver's names. Default: "path/level/level". */
+  readonly below?: (...levels: readonly string[]) => string;
   /** Starts a process that sleeps in the cgroup `path`, in every hierarchy; undefined where there are no processes (simulated). */
   readonly spawn: ((path: string) => Promise<number>) | undefined;
 }
+
+const plain =
+  (path: string) =>
+  (...levels: readonly string[]): string =>
+    [path, ...levels].join("/");
 
 /** What every Cgroups must do. */
 export function cgroupsContract(name: string, make: () => Promise<CgroupsUnderTest>): void {
@@ -19,16 +27,17 @@ export function cgroupsContract(name: string, make: () => Promise<CgroupsUnderTe
       await run(made);
     });
 
-  it("makes a deep cgroup, twice, and removes its tree, twice", async ({ cgroups, path }) => {
+  it("makes a deep cgroup, twice, and removes its tree, twice", async ({ cgroups, path, below = plain(path) }) => {
     assert.equal(await cgroups.exists(path), false);
     assert.notEqual((await cgroups.missingFrom(path)).length, 0);
-    await cgroups.create(`${path}/burstable/pod1`);
-    await cgroups.create(`${path}/burstable/pod1`);
-    await cgroups.create(`${path}/besteffort`);
+    await cgroups.create(below("burstable", "pod1"));
+    await cgroups.create(below("burstable", "pod1"));
+    await cgroups.create(below("besteffort"));
     assert.equal(await cgroups.exists(path), true);
     assert.deepEqual(await cgroups.missingFrom(path), []);
-    assert.equal(await cgroups.exists(`${path}/burstable/pod1`), true);
-    assert.deepEqual(await cgroups.children(path), ["besteffort", "burstable"]);
+    assert.equal(await cgroups.exists(below("burstable", "pod1")), true);
+    const [first, second] = [below("besteffort"), below("burstable")].map((each) => basename(each));
+    assert.deepEqual(await cgroups.children(path), [first, second]);
     await cgroups.destroy(path);
     await cgroups.destroy(path);
     assert.equal(await cgroups.exists(path), false);
@@ -50,18 +59,22 @@ export function cgroupsContract(name: string, make: () => Promise<CgroupsUnderTe
     await cgroups.write(path, { cpuQuota: -1 });
   });
 
-  it("refuses a path that leaves the tree, and values for a cgroup that is not there", async ({ cgroups, path }) => {
+  it("refuses a path that leaves the tree, and values for a cgroup that is not there", async ({
+    cgroups,
+    path,
+    below = plain(path),
+  }) => {
     const failed = (error: unknown) => isFault(error, "file-failed");
     await assert.rejects(cgroups.create(`${path}/../../elsewhere`), failed);
     await assert.rejects(cgroups.destroy("/"), failed);
     await assert.rejects(cgroups.destroy("kubepods"), failed);
-    await assert.rejects(cgroups.write(`${path}/absent`, { cpuShares: 2, pidsLimit: 5 }), failed);
+    await assert.rejects(cgroups.write(below("absent"), { cpuShares: 2, pidsLimit: 5 }), failed);
   });
 
-  it("kills what is left in it", async ({ cgroups, path, spawn }) => {
+  it("kills what is left in it", async ({ cgroups, path, spawn, below = plain(path) }) => {
     if (spawn === undefined) return;
-    await cgroups.create(`${path}/pod/container`);
-    const pids = [await spawn(`${path}/pod/container`), await spawn(`${path}/pod`)];
+    await cgroups.create(below("pod", "container"));
+    const pids = [await spawn(below("pod", "container")), await spawn(below("pod"))];
     const found = await cgroups.processes(path);
     assert.deepEqual(
       found,
