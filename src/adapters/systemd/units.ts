@@ -26,6 +26,8 @@ const AWAY = [
   "org.freedesktop.DBus.Error.ServiceUnknown",
   "org.freedesktop.DBus.Error.NameHasNoOwner",
   "org.freedesktop.DBus.Error.Disconnected",
+  // The bus tries to start it, by a program that only says no.
+  "org.freedesktop.DBus.Error.Spawn.ChildExited",
 ];
 
 /** The units that this kubelet makes, by name ("kubepods-burstable.slice"). Errors are KubeletError `file-failed`, with the unit as path. */
