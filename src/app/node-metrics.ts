@@ -28,6 +28,15 @@ export const nodeMetrics = (
     running: () => runningOf(core()?.snapshots() ?? []),
   });
 
+/** A runtime without RuntimeConfig can't say which cgroup driver it uses: upstream takes such ones until then. */
+export function countOldRuntime(metrics: KubeletMetrics): void {
+  const help =
+    "[ALPHA] the Kubernetes version that the currently running CRI implementation will lose support on if not upgraded.";
+  metrics.registry
+    .gauge({ name: "kubelet_cri_losing_support", help, labels: ["version"] })
+    .set(1, { version: "1.38.0" });
+}
+
 /** What the core tells its metrics. */
 export const coreMetrics = (
   metrics: KubeletMetrics,

@@ -35,7 +35,7 @@ import { type Core, openCore, podCgroupVerbs } from "./core.ts";
 import { imageAccess } from "./image-access.ts";
 import { textOfLog } from "./log-tail.ts";
 import { nodeAddresses } from "./machine.ts";
-import { coreMetrics, nodeMetrics } from "./node-metrics.ts";
+import { coreMetrics, countOldRuntime, nodeMetrics } from "./node-metrics.ts";
 import { refuseReservations } from "./reservations.ts";
 import { healthChecks, serve } from "./serve.ts";
 import { coreSettings, logPlaces, type Machine, podCgroupOptions, resourceFacts } from "./settings.ts";
@@ -116,6 +116,7 @@ export async function runNode(
   cri = runtime.cri;
   scope.defer(() => runtime.cri.close());
   cgroupDriver = runtime.cgroupDriver;
+  if (runtime.profile.cgroupDriver === undefined) countOldRuntime(metrics);
   log.info("Runtime is ready", { endpoint: runtime.endpoint, ...runtime.profile.version, cgroupDriver });
 
   const cgroups = await openCgroups(cgroupDriver, deps, signal);
