@@ -38,8 +38,8 @@ export interface Options {
 export const BUILD = "build";
 
 const USUAL = { samples: "25", rounds: "3", restSeconds: "60", settleSeconds: 20 };
-/** A watch of the Go kubelet is asked for anew after five to ten minutes: before that, its rest would look quieter than it is. */
-const CLUSTER = { ...USUAL, restSeconds: "240", settleSeconds: 300 };
+/** There are few requests in a minute, and those that a pod's start causes go on for a while. */
+const CLUSTER = { ...USUAL, restSeconds: "240", settleSeconds: 60 };
 const QUICK = { samples: "3", rounds: "1", restSeconds: "20", settleSeconds: 5 };
 
 export function usage(): string {

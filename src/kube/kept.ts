@@ -14,8 +14,8 @@ export interface KeptOptions {
 }
 
 /**
- * A node has such a watch for each object that its pods name: hundreds, which upstream asks for anew every five to ten minutes each. A watch that is cut
- * ends sooner anyway, and a peer that is gone is found by the connection's own pings.
+ * Upstream's for these: a node has such a watch for each object that its pods name. There may be hundreds, each of which is asked for anew when its time is over.
+ * A watch that is cut ends sooner anyway, and a peer that is gone is found by the connection's own pings.
  */
 const WATCH_SECONDS = { least: 1800, most: 3600 };
 
