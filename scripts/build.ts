@@ -1,4 +1,4 @@
-/** Makes `dist/kubelet`: one executable file with Node, our program, V8's compiled code for it, and its native library ([ADR 15](../docs/adr/0015-single-executable.md)). */
+/** Makes `dist/kubelet`: one executable file with Node, our program, V8's compiled code for it, and its native library ([ADR 17](../docs/adr/0017-single-executable.md)). */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";

@@ -20,6 +20,7 @@ const PARTS = {
   check: "types, lint, and the structure of the source",
   unit: "everything that needs no real parts",
   sim: "the simulator's seeds (--seed N, or --seeds COUNT --from FIRST)",
+  package: "what is shipped: the executable and the Debian package; needs root",
   node: "real containers, mounts, cgroups, networks; needs root and Go",
   cluster: "a real API server, scheduler, controllers and kubectl; needs root and Go",
   vm: "an emulated Debian with systemd and cgroup v2; needs root, Go and an x86-64 machine",
@@ -91,6 +92,7 @@ async function runPart(part: Part, request: Request): Promise<Counts> {
       if (simulatorExists()) return await runSimulator(request.simulator);
       console.log("  there is no simulator yet (src/app/sim-main.ts)");
       return NOTHING;
+    case "package":
     case "node":
     case "cluster":
     case "vm":

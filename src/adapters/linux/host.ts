@@ -1,4 +1,4 @@
-import { readFileSync, statfsSync } from "node:fs";
+import { existsSync, readFileSync, statfsSync } from "node:fs";
 import { cpus, hostname } from "node:os";
 
 /** What the machine is, read once at start. */
@@ -32,8 +32,13 @@ const CGROUP2_MAGIC = 0x63677270;
 const CAP_SYS_RESOURCE = 24n;
 const ALL_IDS = /^\s*0\s+0\s+4294967295\s*$/;
 
+/** Without /sys (a chroot) there is nothing to tell by: `--version` and `config view` do without, and a start says what it misses. */
+function cgroupVersionOf(mount: string): 1 | 2 {
+  return !existsSync(mount) || statfsSync(mount).type === CGROUP2_MAGIC ? 2 : 1;
+}
+
 export function detectHost(): HostFacts {
-  const cgroupVersion = statfsSync("/sys/fs/cgroup").type === CGROUP2_MAGIC ? 2 : 1;
+  const cgroupVersion = cgroupVersionOf("/sys/fs/cgroup");
   const kernel = text("/proc/sys/kernel/osrelease");
   const [major = 0, minor = 0] = kernel.split(/[.-]/).map(Number);
   const memory = text("/proc/meminfo");
