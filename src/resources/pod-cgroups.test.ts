@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isFault, KubeletError } from "../base/fault.ts";
+import { silentLog } from "../base/log.ts";
 import type { Pod, ResourceRequirements } from "../model/kubernetes.ts";
 import type { Cgroups, CgroupValues } from "../ports/cgroups.ts";
 import { DEFAULT_POLICY, type ResourceFacts } from "./facts.ts";
@@ -151,4 +152,18 @@ test("allocatable() takes reservations off, never below nothing", () => {
     ]),
     { cpu: 1400, memory: 0, pid: 50 },
   );
+});
+
+test("openRoot() tells of pods that another driver made cgroups for, and lists ours only", async () => {
+  const { cgroups, paths } = memoryCgroups("/own.slice", "/own/kubepods/burstable/podaa", "/own/kubepods/podbb");
+  const told: unknown[] = [];
+  const log = { ...silentLog, warn: (_: string, fields?: unknown) => void told.push(fields) };
+  const pods = createPodCgroups({ ...OPTIONS, driver: "systemd" }, cgroups, log);
+  await pods.openRoot();
+  assert.deepEqual(told, [{ driver: "systemd", other: "cgroupfs", cgroup: "/own/kubepods", pods: 2 }]);
+  await pods.ensure(podOf("1-2"));
+  assert.deepEqual(await pods.list(), ["1-2"]);
+  const slice = "/own.slice/own-kubepods.slice/own-kubepods-besteffort.slice";
+  assert.ok(paths.has(`${slice}/own-kubepods-besteffort-pod1_2.slice`), [...paths].join());
+  await assert.rejects(pods.ensure(podOf("1_2")), /"_" stands for "-"/);
 });

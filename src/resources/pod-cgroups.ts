@@ -4,7 +4,16 @@ import type { Pod } from "../model/kubernetes.ts";
 import { uidOf } from "../model/pod.ts";
 import { type Amounts, podRequests, type QosClass, qosClassOf } from "../model/pod-resources.ts";
 import type { Cgroups, CgroupValues } from "../ports/cgroups.ts";
-import { cgroupPath, isTellable, kubepodsName, podName, qosName, rootName, uidOfCgroup } from "./names.ts";
+import {
+  type CgroupDriver,
+  cgroupPath,
+  isTellable,
+  kubepodsName,
+  podName,
+  qosName,
+  rootName,
+  uidOfCgroup,
+} from "./names.ts";
 import { bestEffortValues, burstableValues, kubepodsValues, type PodShare } from "./node-cgroups.ts";
 import { type PodCgroupOptions, podCgroup } from "./pod-cgroup.ts";
 
@@ -55,6 +64,7 @@ class QosCgroups implements PodCgroups {
       await this.#cgroups.create(name);
     await this.#write(this.#qos("BestEffort"), bestEffortValues(this.#options.facts));
     await this.#writeSums();
+    await this.#tellOtherDriver();
   }
 
   async ensure(pod: Pod): Promise<void> {
@@ -85,9 +95,26 @@ class QosCgroups implements PodCgroups {
     if (this.#shares.delete(uid)) await this.#writeSums();
   }
 
-  async list(): Promise<readonly string[]> {
-    const lists = await Promise.all(CLASSES.map((qos) => this.#cgroups.children(this.#qos(qos))));
-    return [...new Set(lists.flat().flatMap((name) => uidOfCgroup(name, this.#options.driver) ?? []))].sort();
+  list(): Promise<readonly string[]> {
+    return this.#listOf(this.#options.driver);
+  }
+
+  async #listOf(driver: CgroupDriver): Promise<readonly string[]> {
+    const { cgroupRoot } = this.#options;
+    const paths = CLASSES.map((qos) => cgroupPath(qosName(cgroupRoot, qos), driver));
+    const lists = await Promise.all(paths.map((path) => this.#cgroups.children(path)));
+    return [...new Set(lists.flat().flatMap((name) => uidOfCgroup(name, driver) ?? []))].sort();
+  }
+
+  /** Upstream says nothing, and two trees then share the node. Containers run on there: ending them is not ours to decide. */
+  async #tellOtherDriver(): Promise<void> {
+    const { driver, cgroupRoot } = this.#options;
+    const other: CgroupDriver = driver === "systemd" ? "cgroupfs" : "systemd";
+    const uids = await this.#listOf(other);
+    if (uids.length === 0) return;
+    this.#log.warn("Pods have cgroups of another driver, which bound nothing together with ours; drain and reboot", {
+      ...{ driver, other, cgroup: cgroupPath(kubepodsName(cgroupRoot), other), pods: uids.length },
+    });
   }
 
   async #checkRoot(): Promise<void> {
