@@ -18,7 +18,7 @@ export class DemoNode {
   readonly #launcher: string;
   #child: ChildProcess | undefined;
 
-  /** `launcher` is the built program. */
+  /** `launcher` is the built program: one executable. */
   constructor(place: Place, launcher: string) {
     this.#place = place;
     this.#launcher = launcher;

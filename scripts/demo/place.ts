@@ -86,7 +86,7 @@ export async function removePlace(place: Place): Promise<void> {
 function programsOf({ root, registry }: Place): readonly Process[] {
   const isOurs = ({ command, ended }: Process) =>
     !ended &&
-    ((command.includes("/kubelet.mjs ") && command.includes(`--root-dir=${root} `)) ||
+    ((/^\S*\/kubelet /.test(command) && command.includes(`--root-dir=${root} `)) ||
       command.includes(`docker-registry serve ${registry}/`));
   return listProcesses().filter(isOurs);
 }
