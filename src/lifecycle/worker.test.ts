@@ -127,3 +127,20 @@ test("workPod() forgets how often a step failed when something that the pod refe
   await time.runUntil(time.now() + 6_000, () => {});
   assert.ok(done.length >= last + 5, `${done.length - last} tries: it began anew, in quick succession`);
 });
+
+test("workPod() breaks off what it does for a pod that the node ends, and does all that ends it", async () => {
+  const planned = (done: readonly Done[], { ending }: Mailbox): readonly Step[] => {
+    if (!ending) return [RUN, { kind: "prepare" }];
+    const stops: readonly Step[] = [{ kind: "stop-sandbox", id: "s" }, { kind: "release" }];
+    return done.some(({ kind }) => kind === "release") ? [] : stops;
+  };
+  const ending = { reason: "Terminated", message: "m", grace: seconds(3) };
+  const { time, mailbox, done } = working(planned, ({ kind }) => {
+    if (kind === "run-sandbox") mailbox.end(ending);
+  });
+  await time.runUntil(10_000, () => {});
+  assert.deepEqual(
+    done.map(({ kind }) => kind),
+    ["run-sandbox", "stop-sandbox", "release"],
+  );
+});
