@@ -15,6 +15,13 @@ const ROOT = join(import.meta.dirname, "..");
 /** Beside the executable: what it was made from. */
 const INPUTS = ".inputs.json";
 
+interface Inputs {
+  /** The options of the build. */
+  readonly how: string;
+  /** Path to digest. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
 export interface Built {
   /** An executable that takes the kubelet's flags and verbs. */
   readonly launcher: string;
@@ -44,7 +51,8 @@ export function buildKubelet(
 async function buildIn(folder: string, entry: string, { compiled = true, ...options }: BuildOptions): Promise<Built> {
   const launcher = join(folder, "kubelet");
   const inputsFile = join(folder, INPUTS);
-  if (existsSync(launcher) && unchanged(inputsFile)) return { launcher, fresh: false };
+  const how = JSON.stringify({ compiled, ...options });
+  if (existsSync(launcher) && unchanged(inputsFile, how)) return { launcher, fresh: false };
   if (!existsSync(entry)) throw new Error(`build ${relative(ROOT, entry)}: there is no such file`);
   mkdirSync(folder, { recursive: true });
   const [base, made] = [await makeBase(options), await bundle(entry)];
@@ -63,7 +71,8 @@ async function buildIn(folder: string, entry: string, { compiled = true, ...opti
   }
   const scripts = [import.meta.filename, ...["assemble", "base", "bundle", "compile", "elf"].map(packageScript)];
   const others = ["package.json", "package-lock.json"].map((name) => join(ROOT, name));
-  writeFileSync(inputsFile, JSON.stringify(fingerprints([...made.inputs, ...base.inputs, ...scripts, ...others])));
+  const files = fingerprints([...made.inputs, ...base.inputs, ...scripts, ...others]);
+  writeFileSync(inputsFile, JSON.stringify({ how, files } satisfies Inputs));
   return { launcher, fresh: true };
 }
 
@@ -73,11 +82,17 @@ function versionOf(packageFile: string): string {
   return JSON.parse(readFileSync(packageFile, "utf8")).version;
 }
 
-function unchanged(inputsFile: string): boolean {
+function unchanged(inputsFile: string, how: string): boolean {
   if (!existsSync(inputsFile)) return false;
-  const before: Record<string, string> = JSON.parse(readFileSync(inputsFile, "utf8"));
-  const now = fingerprints(Object.keys(before));
-  return Object.entries(before).every(([path, print]) => now[path] === print);
+  const before: Inputs = JSON.parse(readFileSync(inputsFile, "utf8"));
+  const now = fingerprints(Object.keys(before.files));
+  return before.how === how && Object.entries(before.files).every(([path, print]) => now[path] === print);
+}
+
+/** Paths of everything that the executable in `folder` was made from. */
+export function inputsOf(folder: string): readonly string[] {
+  const { files }: Inputs = JSON.parse(readFileSync(join(folder, INPUTS), "utf8"));
+  return Object.keys(files);
 }
 
 /** Content hashes, not times: a fresh checkout has all new times. */
@@ -92,7 +107,7 @@ function fingerprint(path: string): string {
 /** The executable and everything that goes with it (scripts/lib/package/release.ts). */
 export async function buildRelease(folder = join(ROOT, "dist")): Promise<Release & Built> {
   const built = await step("Building the executable", () => buildKubelet(undefined, folder));
-  const inputs = Object.keys(JSON.parse(readFileSync(join(folder, INPUTS), "utf8")));
+  const inputs = inputsOf(folder);
   const version = versionOf(join(ROOT, "package.json"));
   const release = await step("Building the Debian package", () =>
     makeRelease({ kubelet: built.launcher, version, inputs }),

@@ -60,6 +60,13 @@ describe("dist/kubelet", () => {
     assert.match(refused.stderr, /--inspect is no known flag/);
   });
 
+  test("opens no debugger for SIGUSR1", async () => {
+    await using node = await startNode({});
+    const threads = await run("ps", ["-L", "-o", "comm=", "-p", `${node.pid}`]);
+    assert.doesNotMatch(threads, /SignalInspector/);
+    assert.match(threads, /^kubelet$/m);
+  });
+
   test("runs by a symlink, from any folder, and when its file was replaced meanwhile", async () => {
     symlinkSync(kubelet, scratch.path("link"));
     assert.match(await run(scratch.path("link"), ["--version"], { cwd: "/" }), VERSION);

@@ -12,11 +12,10 @@ const SOURCES = ["src", "scripts", "test/support", "package.json", "package-lock
 /** Prints the path of what it built. V8's compiled code is left out: it depends on what ran first. */
 const PROGRAM = `
 import { join } from "node:path";
-import { buildKubelet } from "./scripts/build.ts";
+import { buildKubelet, inputsOf } from "./scripts/build.ts";
 import { makeRelease } from "./scripts/lib/package/release.ts";
 const { launcher } = await buildKubelet(undefined, join(process.cwd(), "dist"), { compiled: false, keep: join(process.cwd(), "base") });
-const inputs = Object.keys(JSON.parse((await import("node:fs")).readFileSync("dist/.inputs.json", "utf8")));
-const { sums } = await makeRelease({ kubelet: launcher, version: "0.0.0-test", inputs });
+const { sums } = await makeRelease({ kubelet: launcher, version: "0.0.0-test", inputs: inputsOf("dist") });
 console.log(sums);
 `;
 

@@ -1,6 +1,16 @@
 /** Node as a single executable that runs our loader: the same for every bundle, so it is made once and kept. */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { run } from "../run.ts";
@@ -30,11 +40,14 @@ export interface BaseOptions {
  */
 const V8_OPTIONS = ["--max-semi-space-size=4"];
 
+/** Else SIGUSR1 would open a debugger's port. */
+const NODE_OPTIONS = ["--disable-sigusr1"];
+
 export async function makeBase({ nodeOptions = false, keep = CACHE }: BaseOptions = {}): Promise<Base> {
   const loader = await bundleLoader();
   const settings = {
     mainFormat: "commonjs",
-    execArgv: V8_OPTIONS,
+    execArgv: [...V8_OPTIONS, ...NODE_OPTIONS],
     execArgvExtension: nodeOptions ? "env" : "none",
     disableExperimentalSEAWarning: true,
   };
@@ -43,8 +56,19 @@ export async function makeBase({ nodeOptions = false, keep = CACHE }: BaseOption
   // The lock file names the version of Node, and its integrity.
   hash.update(readFileSync(join(ROOT, "package-lock.json")));
   const path = join(keep, `base-${hash.digest("hex").slice(0, 16)}`);
-  if (!existsSync(path)) await inject(path, loader.text, settings);
+  if (existsSync(path)) utimesSync(path, new Date(), new Date());
+  else await inject(path, loader.text, settings);
+  forgetOldest(keep);
   return { path, inputs: loader.inputs };
+}
+
+/** Each is 117 MB. One of every kind is used again: that of users, that for profiles, and those of a colleague's branch. */
+const KEPT = 4;
+
+function forgetOldest(folder: string): void {
+  const all = globSync("base-*", { cwd: folder }).filter((name) => /^base-[0-9a-f]{16}$/.test(name));
+  const age = (name: string) => statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  for (const name of all.sort((a, b) => age(b) - age(a)).slice(KEPT)) rmSync(join(folder, name), { force: true });
 }
 
 async function bundleLoader(): Promise<{ readonly text: string; readonly inputs: readonly string[] }> {

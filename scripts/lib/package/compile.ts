@@ -43,7 +43,12 @@ export async function compile(
     assemble(base, program, { ...contents, compiled: new Map(), train: out });
     const { code } = await tryRun(APART[0], [...APART.slice(1), "true"]);
     if (code === 0) await runNode(program, folder);
-    else await run(program, ["--version"]);
+    else {
+      await run(program, ["--version"]);
+      console.warn(
+        "build: no right to make a mount namespace, so no node was run to compile its code: starts take longer",
+      );
+    }
     return new Map(readdirSync(out).map((name) => [`./${name}`, readFileSync(join(out, name))]));
   } finally {
     rmSync(folder, { recursive: true, force: true });
