@@ -7,7 +7,7 @@ import { waitFor } from "../../scripts/lib/wait.ts";
 import type { Pod } from "../../src/model/kubernetes.ts";
 
 /** An emulated machine on a busy one: minutes are the unit of patience. */
-export const PATIENCE_MS = 180_000;
+export const PATIENCE_MS = 300_000;
 export const PODS = "/etc/kubelet/pods";
 export const NODE_NAME = "vm";
 

@@ -12,7 +12,9 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { homedir } from "node:os";
@@ -48,6 +50,23 @@ export function vmCache(): string {
   return join(process.env.KUBELET_TS_CACHE ?? join(homedir(), ".cache", "kubelet-ts"), "vm");
 }
 
+/** Days after which what nobody has used goes, when something new is made beside it. */
+const KEPT_DAYS = 7;
+
+/** Removes images and saved machines of earlier versions from the cache: each takes half a gigabyte. */
+function pruneCache(): void {
+  const before = Date.now() - KEPT_DAYS * 24 * 3600 * 1000;
+  for (const name of readdirSync(vmCache())) {
+    const folder = join(vmCache(), name);
+    if (statSync(folder).mtimeMs < before) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Notes that something in the cache was used. */
+export function touch(folder: string): void {
+  utimesSync(folder, new Date(), new Date());
+}
+
 /** The image, made if it is not there yet, which takes one to three minutes. */
 export async function ensureImage(): Promise<VmImage> {
   const problem = vmProblem();
@@ -68,12 +87,14 @@ export async function ensureImage(): Promise<VmImage> {
     await step("Making the disk of the virtual machine from Debian's packages (once, 1 to 3 minutes)", () =>
       makeImage(folder),
     );
+  touch(folder);
   return image;
 }
 
 /** Makes it beside its final place and renames: what was broken off looks like nothing. */
 async function makeImage(folder: string): Promise<void> {
   mkdirSync(vmCache(), { recursive: true });
+  pruneCache();
   const work = mkdtempSync(`${folder}.unfinished-`);
   try {
     const root = join(work, "root");

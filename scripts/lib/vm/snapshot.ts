@@ -2,14 +2,14 @@
  * A machine that has booted and has its images, kept as disk and memory: to go on from there takes a second, to boot half a minute.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { busyboxImage, imageArchive, pauseImage } from "../images.ts";
 import { step } from "../progress.ts";
 import { run } from "../run.ts";
 import { Emulator, FORM, PROGRAM } from "./emulator.ts";
-import { ensureImage, type VmImage, vmCache } from "./image.ts";
+import { ensureImage, touch, type VmImage, vmCache } from "./image.ts";
 import { BUSYBOX_IMAGE, PAUSE_IMAGE } from "./image-files.ts";
 import { waitForBoot } from "./vm.ts";
 
@@ -29,12 +29,13 @@ export async function ensureSnapshot(): Promise<Snapshot> {
   const hash = createHash("sha256");
   hash.update(JSON.stringify([image.key, FORM, await run(PROGRAM, ["--version"])]));
   for (const archive of archives) hash.update(archive);
-  hash.update(readFileSync(import.meta.filename));
+  hash.update(makeSnapshot.toString());
   const folder = join(vmCache(), `booted-${hash.digest("hex").slice(0, 16)}`);
   if (!existsSync(folder))
     await step("Booting the virtual machine and saving it (once, about a minute)", () =>
       makeSnapshot(image, archives, folder),
     );
+  touch(folder);
   return { image, disk: join(folder, "disk.raw"), state: join(folder, "state") };
 }
 

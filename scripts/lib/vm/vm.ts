@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { run } from "../run.ts";
 import { waitFor } from "../wait.ts";
-import { TIMED_OUT } from "./agent.ts";
+import { type AgentResult, TIMED_OUT } from "./agent.ts";
 import { Emulator } from "./emulator.ts";
 import type { QmpEvent } from "./qmp.ts";
 import { ensureSnapshot } from "./snapshot.ts";
@@ -177,13 +177,17 @@ export class Vm implements AsyncDisposable {
     const why = () =>
       new Error(`the virtual machine said nothing for ${limit + DEAF_S} s after "${line}"\n${this.#console()}`);
     const timer = setTimeout(() => deaf.reject(why()), (limit + DEAF_S) * 1000);
+    let result: AgentResult;
     try {
-      const result = await Promise.race([this.#running.agent.run(line, limit, bytes), deaf.promise]);
-      if (result.code !== TIMED_OUT) return result;
+      result = await Promise.race([this.#running.agent.run(line, limit, bytes), deaf.promise]);
     } finally {
       clearTimeout(timer);
     }
-    throw new Error(`"${line}" did not end within ${limit} s in the virtual machine; killed\n${await this.explain()}`);
+    if (result.code !== TIMED_OUT) return result;
+    const said = `${result.stdout}${result.stderr}`;
+    throw new Error(
+      `"${line}" did not end within ${limit} s in the virtual machine; killed\n${said}\n${await this.explain()}`,
+    );
   }
 
   /** Gives a command under which the machine goes away. */
