@@ -121,7 +121,7 @@ export const RESOURCES = {
   cgroupDriver: option(text, "cgroupfs", {
     flag: "cgroup-driver",
     effect: "yes",
-    help: "cgroupfs or systemd; used where the runtime does not say",
+    help: "cgroupfs or systemd; used where the runtime does not say. The embedded runtime's, where set; else by the machine",
   }),
   failCgroupV1: option(bool, true, {
     flag: "fail-cgroupv1",
