@@ -39,7 +39,7 @@ export function measuredRuntime(runtime: Runtime, metrics: OperationMetrics, clo
     portForward: timed("port_forward", (id, ports, signal) => runtime.portForward(id, ports, signal)),
     containerStats: timed("list_container_stats", (uid, signal) => runtime.containerStats(uid, signal)),
     // Lasts for ever: there is nothing to time.
-    events: (signal) => runtime.events(signal),
+    events: (signal, isNews) => runtime.events(signal, isNews),
   };
 }
 

@@ -190,7 +190,7 @@ export class Observer {
 
   async #followEvents(signal: AbortSignal): Promise<never> {
     for (;;) {
-      for await (const event of this.#deps.runtime.events(signal)) {
+      for await (const event of this.#deps.runtime.events(signal, (id) => this.#isNews(id))) {
         if (event.kind === "resync" || event.kind === "lost") {
           if (event.kind === "lost") this.#deps.onLost?.();
           this.#catchUp(event.kind, signal);
@@ -225,6 +225,15 @@ export class Observer {
 
   #read(uid: string, signal: AbortSignal): void {
     this.refresh(uid, signal).catch((error) => this.#readLater(uid, error, signal));
+  }
+
+  /** Whether the end of a container or sandbox would be news. Of ids that nobody has told of, nothing is. */
+  #isNews(id: string): boolean {
+    const seen = this.#snapshots.get(this.#owners.get(id) ?? "");
+    if (seen === undefined) return this.#owners.has(id);
+    const container = seen.containers.find((one) => one.id === id);
+    if (container) return container.state !== "exited" || container.early === true;
+    return seen.sandboxes.find((one) => one.id === id)?.state !== "not-ready";
   }
 
   /** Nobody can tell yet whether the runtime will call it an OOM kill, unless the kernel has counted none. */

@@ -71,9 +71,12 @@ export interface Runtime {
    * service). Yields `resync` whenever events may have been missed (first connect, each reconnect), and `lost` while no event source
    * is connected: the reader then lists by itself until the next `resync`. An `exited` is no hint: where the source knows of an end before the
    * runtime's answers do, it comes ahead of the `stopped`, which comes when they agree.
+   *
+   * @param isNews whether the end of the container or sandbox with this id is not known yet: what is needs not be told, or asked for
    */
   events(
     signal: AbortSignal,
+    isNews?: (id: string) => boolean,
   ): AsyncIterable<RuntimeEvent | ContainerExit | { readonly kind: "resync" } | { readonly kind: "lost" }>;
 }
 

@@ -35,6 +35,8 @@ export interface Post {
 }
 
 interface Entry {
+  /** `namespace/name`, which no pod changes. */
+  readonly key: string;
   post: Post;
   /** A look at the API is under way; what comes meanwhile asks for one more. */
   busy: boolean;
@@ -104,10 +106,7 @@ export class StatusWriter {
 
   /** Objects of the API server changed. `keys`: `namespace/name`. */
   changed(keys: ReadonlySet<string>): void {
-    for (const entry of this.#entries.values()) {
-      const { pod } = entry.post;
-      if (keys.has(`${namespaceOf(pod)}/${nameOf(pod)}`)) this.#wake(entry, "paced");
-    }
+    for (const entry of this.#entries.values()) if (keys.has(entry.key)) this.#wake(entry, "paced");
   }
 
   /** The API server is there again: what waits for that need not wait longer. */
@@ -276,6 +275,7 @@ export class StatusWriter {
 }
 
 const newEntry = (post: Post): Entry => ({
+  key: `${namespaceOf(post.pod)}/${nameOf(post.pod)}`,
   post,
   busy: false,
   again: false,

@@ -75,7 +75,9 @@ export function connectCri(options: CriOptions): Cri {
     random,
     log,
   };
-  const runtime = criRuntime(transport, requestTimeout, (signal) => followEvents(feed, signal));
+  const runtime = criRuntime(transport, requestTimeout, (signal, isNews = () => true) =>
+    followEvents(feed, isNews, signal),
+  );
   const images = criImages(imageTransport, requestTimeout);
 
   return {

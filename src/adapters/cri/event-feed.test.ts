@@ -25,6 +25,7 @@ class JumpClock implements Clock {
   }
 }
 
+const isNews = () => true;
 const STOPPED: RuntimeEvent = { kind: "stopped", id: "c1" };
 const unimplemented = () => new KubeletError("no", { code: "runtime-unimplemented", call: "x" });
 
@@ -33,7 +34,7 @@ function scripted(name: string, ...scripts: readonly (readonly (RuntimeEvent | E
   let turn = 0;
   return {
     name,
-    async *open(signal) {
+    async *open(_isNews, signal) {
       for (const step of scripts[Math.min(turn++, scripts.length - 1)] ?? []) {
         if (step === "hang") {
           await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
@@ -55,7 +56,7 @@ async function collect(sources: readonly EventSource[], count: number, probe = a
     random: { fraction: () => 0.5, hex: () => "" },
     log: silentLog,
   };
-  for await (const item of followEvents(deps, abort.signal)) if (items.push(item.kind) === count) break;
+  for await (const item of followEvents(deps, isNews, abort.signal)) if (items.push(item.kind) === count) break;
   abort.abort();
   return { items, slept: clock.slept };
 }
@@ -107,7 +108,7 @@ describe("followEvents()", () => {
       random: { fraction: () => 0, hex: () => "" },
       log: silentLog,
     };
-    const feed = followEvents(deps, abort.signal);
+    const feed = followEvents(deps, isNews, abort.signal);
     assert.deepEqual(await feed.next(), { done: false, value: { kind: "resync" } });
     const next = feed.next();
     abort.abort(new Error("over"));
@@ -122,7 +123,12 @@ describe("settled()", () => {
     const source = scripted("a", [STOPPED, { kind: "started", id: "c2" }, STOPPED, "hang"]);
     const items: string[] = [];
     const stop = new AbortController();
-    const events = settled(source.open(stop.signal), async () => ++looks >= 3, new JumpClock(), signal);
+    const events = settled(
+      source.open(isNews, stop.signal),
+      { agrees: async () => ++looks >= 3, isNews },
+      new JumpClock(),
+      signal,
+    );
     for await (const { kind, id } of events) if (items.push(`${kind} ${id}`) === 2) break;
     stop.abort();
     assert.deepEqual(items, ["started c2", "stopped c1"]);
@@ -136,7 +142,7 @@ describe("settled()", () => {
       yield exit;
       await new Promise(() => {});
     }
-    const events = settled(source(), () => agreed.promise, new JumpClock(), stop.signal);
+    const events = settled(source(), { agrees: () => agreed.promise, isNews }, new JumpClock(), stop.signal);
     assert.deepEqual((await events.next()).value, exit);
     const next = events.next();
     agreed.resolve(true);
@@ -147,7 +153,7 @@ describe("settled()", () => {
     const clock = new JumpClock();
     const stop = new AbortController();
     const source = scripted("a", [STOPPED, "hang"]);
-    const events = settled(source.open(stop.signal), async () => false, clock, signal);
+    const events = settled(source.open(isNews, stop.signal), { agrees: async () => false, isNews }, clock, signal);
     assert.deepEqual((await events.next()).value, STOPPED);
     await events.return();
     stop.abort();
@@ -162,16 +168,31 @@ describe("settled()", () => {
       yield { kind: "task deleted", id: "c1" };
       await new Promise(() => {});
     }
-    const events = settled(source(), async () => ++looks >= 5, clock, signal);
+    const events = settled(source(), { agrees: async () => ++looks >= 5, isNews }, clock, signal);
     assert.deepEqual((await events.next()).value, STOPPED);
     assert.equal(looks, 5);
     const soon = clock.slept.filter((span) => span < 100);
-    assert.deepEqual(soon, [20, 40, 80], `pauses: ${clock.slept}`);
+    assert.deepEqual(soon, [60], `pauses: ${clock.slept}`);
+  });
+  it("asks and tells nobody of a stop that is known already", async () => {
+    const known = new Set<string>();
+    const asked: string[] = [];
+    const stop = new AbortController();
+    const agreement = {
+      agrees: async (id: string) => asked.push(id) > 0,
+      isNews: (id: string) => !known.has(id),
+    };
+    known.add("c1");
+    const source = scripted("a", [STOPPED, { kind: "stopped", id: "c2" }, "hang"]);
+    const events = settled(source.open(isNews, stop.signal), agreement, new JumpClock(), stop.signal);
+    assert.deepEqual((await events.next()).value, { kind: "stopped", id: "c2" });
+    stop.abort();
+    assert.deepEqual(asked, ["c2"]);
   });
   it("ends with its source's error", async () => {
     const events = settled(
-      scripted("a", [new Error("broken")]).open(signal),
-      async () => true,
+      scripted("a", [new Error("broken")]).open(isNews, signal),
+      { agrees: async () => true, isNews },
       new JumpClock(),
       signal,
     );

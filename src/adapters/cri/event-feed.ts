@@ -30,7 +30,11 @@ const LIVED = millis(10_000);
  * Follows the best source that works, for ever: see `Runtime.events`. Nothing is kept back or merged; the only buffer is the stream's.
  * @throws `signal.reason` when aborted
  */
-export async function* followEvents(deps: FeedDeps, signal: AbortSignal): AsyncGenerator<FeedItem, never, undefined> {
+export async function* followEvents(
+  deps: FeedDeps,
+  isNews: (id: string) => boolean,
+  signal: AbortSignal,
+): AsyncGenerator<FeedItem, never, undefined> {
   const { clock, log } = deps;
   let connected: boolean | undefined;
   let failures = 0;
@@ -39,7 +43,7 @@ export async function* followEvents(deps: FeedDeps, signal: AbortSignal): AsyncG
     try {
       for (const source of await deps.sources(signal)) {
         const opened = clock.monotonic();
-        const stream = await connect(source, deps, signal);
+        const stream = await connect(source, deps, isNews, signal);
         if (!stream) continue;
         log.info("Following events of the container runtime", { source: source.name });
         connected = true;
@@ -68,10 +72,11 @@ export async function* followEvents(deps: FeedDeps, signal: AbortSignal): AsyncG
 async function connect(
   source: EventSource,
   deps: FeedDeps,
+  isNews: (id: string) => boolean,
   signal: AbortSignal,
 ): Promise<AsyncIterable<RuntimeEvent | ContainerExit> | undefined> {
   const abort = new AbortController();
-  const iterator = source.open(AbortSignal.any([signal, abort.signal]))[Symbol.asyncIterator]();
+  const iterator = source.open(isNews, AbortSignal.any([signal, abort.signal]))[Symbol.asyncIterator]();
   const first = iterator.next();
   const settled = deps.probe(signal).then(() => deps.clock.sleep(SETTLE, signal));
   // Whichever loses the race must not end as an unhandled rejection.

@@ -10,7 +10,8 @@ import type { Transport } from "./transport.ts";
 /** A stream of hints that ends or throws when its connection does. */
 export interface EventSource {
   readonly name: string;
-  open(signal: AbortSignal): AsyncIterable<RuntimeEvent | ContainerExit>;
+  /** @param isNews whether the end of the container or sandbox with this id is not known yet: what is needs not be told */
+  open(isNews: (id: string) => boolean, signal: AbortSignal): AsyncIterable<RuntimeEvent | ContainerExit>;
 }
 
 const CRI_KINDS: readonly RuntimeEvent["kind"][] = ["created", "started", "stopped", "deleted"];
@@ -18,7 +19,7 @@ const CRI_KINDS: readonly RuntimeEvent["kind"][] = ["created", "started", "stopp
 /** CRI's own events: containerd from 1.7, CRI-O where its configuration allows. */
 export const criEvents = (transport: Transport): EventSource => ({
   name: "CRI events",
-  async *open(signal) {
+  async *open(_isNews, signal) {
     const messages = transport.stream(
       methods.getContainerEvents,
       {},
@@ -47,10 +48,10 @@ const FILTERS = [
 /** containerd's own event service on the same socket: any containerd. */
 export const containerdEvents = (transport: Transport, runtime: Runtime, clock: Clock): EventSource => ({
   name: "containerd events",
-  open(signal) {
+  open(isNews, signal) {
     const sandboxes = new Set<string>();
     const agrees = (id: string) => hasStopped(runtime, id, sandboxes, signal);
-    return settled(readEnvelopes(transport, signal), agrees, clock, signal);
+    return settled(readEnvelopes(transport, signal), { agrees, isNews }, clock, signal);
   },
 });
 

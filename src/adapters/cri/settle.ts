@@ -6,8 +6,11 @@ import type { Clock } from "../../ports/clock.ts";
 /** First look after an exit, should nobody tell that the task is deleted, and how much longer each further one waits. Each look costs a call. */
 const FIRST = 250;
 const GROWTH = 2;
-/** The same once the task is deleted: what is left to the runtime then is to write its new state down. */
-const FIRST_AFTER_DELETION = 20;
+/**
+ * The same once the task is deleted: what is left to the runtime then is to write its new state down. Not sooner: the exit itself is told, and who
+ * stopped the container reads it when the runtime has answered.
+ */
+const FIRST_AFTER_DELETION = 60;
 /** Told all the same after this long: the reader then sees what there is, and its sweep the rest. */
 const PATIENCE = 3000;
 
@@ -15,6 +18,17 @@ const PATIENCE = 3000;
 export interface TaskDeleted {
   readonly kind: "task deleted";
   readonly id: string;
+}
+
+/** Ends a wait. Made once: an error without a stack of its own costs nothing each time. */
+const DELETED = new Error("The task is deleted");
+const OVER = new Error("Nobody reads events any more");
+
+export interface Agreement {
+  /** Whether the runtime's own answers show the end. Does not throw. */
+  agrees(id: string): Promise<boolean>;
+  /** Whether the reader has not seen it yet: else nobody is asked, and nobody told. */
+  isNews(id: string): boolean;
 }
 
 /**
@@ -28,64 +42,79 @@ export interface TaskDeleted {
  */
 export async function* settled(
   events: AsyncIterable<RuntimeEvent | ContainerExit | TaskDeleted>,
-  agrees: (id: string) => Promise<boolean>,
+  { agrees, isNews }: Agreement,
   clock: Clock,
   signal: AbortSignal,
 ): AsyncGenerator<RuntimeEvent | ContainerExit, void, undefined> {
   const ready = new Map<string, RuntimeEvent | ContainerExit>();
+  /** Exits that are held back, each with what ends its wait. */
   const waiting = new Map<string, AbortController>();
   const bell = new Bell();
-  const over = new AbortController();
-  const inside = AbortSignal.any([signal, over.signal]);
   let ended = false;
 
   const put = (event: RuntimeEvent | ContainerExit) => {
     ready.set(`${event.kind} ${event.id}`, event);
     bell.ring();
   };
-  const hold = async (id: string) => {
-    if (waiting.has(id)) return;
-    const deleted = new AbortController();
-    waiting.set(id, deleted);
-    const end = clock.monotonic() + PATIENCE;
+  /** Resolves at the end of the pause, or when the task is deleted, if it was not before. Rejects when all is over. */
+  const rest = async (id: string, pause: number): Promise<"slept" | "deleted"> => {
+    const turn = waiting.get(id);
+    if (turn === undefined) throw OVER;
     try {
-      const early = AbortSignal.any([inside, deleted.signal]);
-      let pause = FIRST;
-      while (clock.monotonic() < end) {
-        const soon = deleted.signal.aborted;
-        try {
-          await clock.sleep(millis(pause), soon ? inside : early);
-        } catch {
-          inside.throwIfAborted();
-          pause = FIRST_AFTER_DELETION;
-          continue;
-        }
-        if (await agrees(id)) break;
-        // Deleted while it was asked: the answer may be older than that.
-        pause = deleted.signal.aborted && !soon ? FIRST_AFTER_DELETION : pause * GROWTH;
+      await clock.sleep(millis(pause), turn.signal);
+      return "slept";
+    } catch (error) {
+      if (error !== DELETED) throw error;
+      waiting.set(id, new AbortController());
+      return "deleted";
+    }
+  };
+  const hold = async (id: string) => {
+    const end = clock.monotonic() + PATIENCE;
+    let pause = FIRST;
+    let isSoon = false;
+    while (clock.monotonic() < end) {
+      const cause = await rest(id, pause);
+      if (cause === "deleted" && !isSoon) {
+        isSoon = true;
+        pause = FIRST_AFTER_DELETION;
+        continue;
       }
-    } finally {
-      waiting.delete(id);
+      if (!isNews(id)) return;
+      if (await agrees(id)) break;
+      pause *= GROWTH;
     }
     put({ kind: "stopped", id });
+  };
+  const begin = (id: string) => {
+    if (waiting.has(id)) return;
+    waiting.set(id, new AbortController());
+    // Rejects only when all is over.
+    hold(id)
+      .catch(() => {})
+      .finally(() => waiting.delete(id));
   };
   const pump = async () => {
     try {
       for await (const event of events) {
         if (event.kind === "task deleted") {
-          waiting.get(event.id)?.abort();
+          waiting.get(event.id)?.abort(DELETED);
           continue;
         }
         if (event.kind !== "stopped") put(event);
-        // Aborted or not, a hold never fails: `agrees` does not throw.
-        if (event.kind === "stopped" || event.kind === "exited") hold(event.id).catch(() => {});
+        if (event.kind === "stopped" || event.kind === "exited") begin(event.id);
       }
     } finally {
       ended = true;
       bell.ring();
     }
   };
+  const stop = () => {
+    for (const turn of waiting.values()) turn.abort(OVER);
+    waiting.clear();
+  };
 
+  signal.addEventListener("abort", stop, { once: true });
   const pumping = pump();
   pumping.catch(() => {});
   try {
@@ -98,6 +127,7 @@ export async function* settled(
     }
     await pumping;
   } finally {
-    over.abort();
+    signal.removeEventListener("abort", stop);
+    stop();
   }
 }
