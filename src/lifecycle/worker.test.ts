@@ -144,3 +144,20 @@ test("workPod() breaks off what it does for a pod that the node ends, and does a
     ["run-sandbox", "stop-sandbox", "release"],
   );
 });
+
+test("sandboxes that come up and serve nobody follow each other ever more slowly", async () => {
+  let sandboxes = 0;
+  const { time, done } = working(
+    (before) =>
+      before.at(-1)?.kind === "run-sandbox"
+        ? [{ kind: "stop-sandbox", id: `s${sandboxes}` }]
+        : [{ kind: "run-sandbox", attempt: sandboxes, replaces: sandboxes > 0 }],
+    ({ kind }) => {
+      if (kind === "run-sandbox") sandboxes++;
+    },
+  );
+  await time.runUntil(60_000, () => {});
+  const runs = done.filter(({ kind }) => kind === "run-sandbox").map(({ at }) => at);
+  assert.deepEqual(runs.slice(0, 6), [0, 0, 0, 100, 300, 700]);
+  assert.ok(runs.length < 25, `${runs.length} in a minute`);
+});

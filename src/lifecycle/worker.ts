@@ -1,7 +1,7 @@
 import type { BackoffCurve } from "../base/backoff.ts";
 import { KubeletError, messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
-import { after, earliest, type Instant, type Millis, millis } from "../base/units.ts";
+import { after, earliest, type Millis, millis } from "../base/units.ts";
 import type { ImageState } from "../images/index.ts";
 import type { Imposed } from "../model/ending.ts";
 import type { Container, Pod } from "../model/kubernetes.ts";
@@ -9,9 +9,11 @@ import type { PodSnapshot } from "../model/runtime.ts";
 import { podText } from "../model/subject.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ProbeVerdicts } from "../probes/index.ts";
+import { doingOf } from "./doing.ts";
 import type { PodIntent } from "./intent.ts";
 import { isHurry, type Mailbox } from "./mailbox.ts";
 import { Memory } from "./memory.ts";
+import { Pace } from "./pace.ts";
 import { type Plan, type PlanInput, planPod } from "./plan.ts";
 import type { Step, Waiting } from "./step.ts";
 
@@ -249,96 +251,9 @@ function reportOf(mailbox: Mailbox, memory: Memory, plan: Plan, deps: WorkerDeps
     goal: intent.goal,
     ended: plan.ended,
     released: memory.released,
-    doing: describe(plan),
+    doing: doingOf(plan),
     imposed: memory.imposed,
   };
 }
 
-function describe(plan: Plan): string | undefined {
-  const step = plan.steps[0];
-  if (!step) {
-    const waits = [...plan.waiting].map(([name, { reason }]) => `container ${name} waits: ${reason}`);
-    return waits.length > 0 ? waits.join(", ") : undefined;
-  }
-  switch (step.kind) {
-    case "prepare":
-      return "preparing directories, cgroup and volumes";
-    case "fetch-image":
-      return `fetching image ${step.container.image}`;
-    case "run-sandbox":
-      return "creating the sandbox and its network";
-    case "stop-containers":
-      return `stopping ${step.stops.map(({ name }) => name).join(", ")}`;
-    case "stop-sandbox":
-      return "stopping the sandbox and its network";
-    case "start-container":
-      return `starting container ${step.container.name}`;
-    case "remove-container":
-    case "remove-sandbox":
-      return "removing dead containers";
-    case "release":
-      return "taking down volumes and cgroup";
-    case "finish":
-      return "cleaning up";
-  }
-}
-
 const onlyFetches = (steps: readonly Step[]): boolean => steps.every(({ kind }) => kind === "fetch-image");
-
-/**
- * Slows a plan down that repeats itself though each step succeeds: the runtime says yes and does nothing. And one whose step keeps failing: what a failed
- * try leaves in the runtime rings, which ends the rest after it, and may make other steps come in between.
- */
-class Pace {
-  readonly #clock: Clock;
-  #last = "";
-  #repeats = 0;
-  /** The plan that waits for its turn. */
-  #held: { readonly key: string; readonly until: Instant } | undefined;
-  /** Failures since the last success. */
-  readonly #failures = new Map<Step["kind"], number>();
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  /** "again": something happened meanwhile, and the plan is older than that. */
-  async beforeRepeating(steps: readonly Step[], mailbox: Mailbox, signal: AbortSignal): Promise<"go" | "again"> {
-    const key = steps
-      .map((step) => `${step.kind} ${"id" in step ? step.id : ""} ${"attempt" in step ? step.attempt : ""}`)
-      .join();
-    // The same plan, made anew while it is held back, is no repetition.
-    if (this.#held?.key !== key) this.#held = { key, until: this.#holdUntil(key, steps) };
-    const { until } = this.#held;
-    if (this.#clock.monotonic() < until) {
-      await mailbox.rest(this.#clock, until, signal);
-      if (this.#clock.monotonic() < until) return "again";
-    }
-    this.#held = undefined;
-    return "go";
-  }
-
-  #holdUntil(key: string, steps: readonly Step[]): Instant {
-    this.#repeats = key === this.#last ? this.#repeats + 1 : 0;
-    this.#last = key;
-    const now = this.#clock.monotonic();
-    const tries = Math.max(this.#repeats, ...steps.map(({ kind }) => this.#failures.get(kind) ?? 0));
-    return tries <= 2 ? now : after(now, millis(Math.min(100 * 2 ** (tries - 3), 5_000)));
-  }
-
-  failed({ kind }: Step): void {
-    // A container has a hold of its own, which must not slow its neighbours down.
-    if (kind !== "start-container") this.#failures.set(kind, (this.#failures.get(kind) ?? 0) + 1);
-  }
-
-  succeeded({ kind }: Step): void {
-    this.#failures.delete(kind);
-  }
-
-  /** What made steps fail may be over. */
-  forgive(): void {
-    this.#failures.clear();
-    this.#last = "";
-    this.#held = undefined;
-  }
-}
