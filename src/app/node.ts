@@ -182,7 +182,7 @@ export async function runNode(
       cgroups: { ...podCgroupVerbs(podCgroups), parentOf: (pod) => podCgroup(pod, cgroupOptions).parent },
       oomKills: async (pod, id) => {
         const { path } = podCgroup(pod, cgroupOptions);
-        return path === "" ? undefined : cgroups.oomKills(`${path}/${id}`);
+        return path === "" ? undefined : cgroups.oomKills(`${path}/${containerCgroup(id, cgroupDriver)}`);
       },
       ...imageAccess(config, {
         files,
@@ -299,3 +299,7 @@ async function textOf(files: Files, path: string): Promise<string> {
     },
   );
 }
+
+/** As containerd names it: the only runtime that tells of ends early. */
+const containerCgroup = (id: string, driver: CgroupDriver | undefined): string =>
+  driver === "systemd" ? `cri-containerd-${id}.scope` : id;
