@@ -194,7 +194,7 @@ describe("connectCri()", () => {
     await Promise.all(Array.from({ length: 20 }, () => started.cri.runtime.runSandbox(SANDBOX, "", signal)));
     await Promise.all(Array.from({ length: 20 }, () => started.cri.runtime.version(signal)));
     const sandboxes = started.fake.peak.get("RunPodSandbox") ?? 0;
-    assert.ok(sandboxes >= 4 && sandboxes <= 7, `${sandboxes} sandboxes at once`);
+    assert.ok(sandboxes >= 8 && sandboxes <= 11, `${sandboxes} sandboxes at once`);
     assert.equal(started.fake.peak.get("Version"), 20);
   });
 

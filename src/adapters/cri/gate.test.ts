@@ -85,7 +85,7 @@ describe("Gate", () => {
         begun.push(name);
         return new Promise<void>((resolve) => ends.set(name, resolve));
       };
-      return gate.pass(rank, work, signal, { rank, places: 1 });
+      return gate.pass(rank, work, signal, rank);
     };
     const end = async (name: string) => {
       ends.get(name)?.();
@@ -109,22 +109,6 @@ describe("Gate", () => {
     await Promise.all(all);
     assert.deepEqual(begun.slice(8), ["f", "r4", "r5", "g"], "overdue");
     assert.deepEqual(gate.load.inFlight, 0);
-  });
-
-  it("lets twice as many in of those that take half a place", async () => {
-    const gate = new Gate(startingLimit(1), new HandClock());
-    const ends: (() => void)[] = [];
-    const calls = Array.from({ length: 10 }, () =>
-      gate.pass("x", () => new Promise<void>((resolve) => ends.push(resolve)), signal, { rank: "first", places: 0.5 }),
-    );
-    await turn();
-    assert.deepEqual([ends.length, gate.load.inFlight, gate.load.waiting], [8, 4, 2]);
-    for (let round = 0; round < 2; round++) {
-      for (const end of ends) end();
-      await turn();
-    }
-    await Promise.all(calls);
-    assert.equal(gate.load.inFlight, 0);
   });
 
   it("lets a waiting call give up, and keeps its failure from the others", async () => {

@@ -13,19 +13,10 @@ const OVERDUE_AFTER = millis(5_000);
 /** "first": somebody waits for it. "last": clean-up, which may be done when nothing else is to do. */
 export type Rank = "first" | "last";
 
-export interface Heaviness {
-  readonly rank: Rank;
-  /** Of the limit's places. Half a one for calls that wait more than they compute. */
-  readonly places: 0.5 | 1;
-}
-
 /** Ends an alarm. Made once: an error without a stack of its own costs nothing each time. */
 const DONE = new Error("The call is over");
 
-const USUAL: Heaviness = { rank: "first", places: 1 };
-
 interface Waiter {
-  readonly weight: Heaviness;
   readonly enter: () => void;
 }
 
@@ -34,9 +25,8 @@ export class Gate {
   readonly #clock: Clock;
   readonly #queues: Readonly<Record<Rank, Waiter[]>> = { first: [], last: [] };
   #limit: Limit;
-  /** Places taken. */
   #inFlight = 0;
-  /** Of those, by calls of rank "last". */
+  /** Of those, how many are of rank "last". */
   #lastInFlight = 0;
 
   constructor(limit: Limit, clock: Clock) {
@@ -45,14 +35,14 @@ export class Gate {
   }
 
   /** Runs `work` when there is room; rejects with `signal.reason` when aborted before. */
-  async pass<T>(call: string, work: () => Promise<T>, signal: AbortSignal, weight: Heaviness = USUAL): Promise<T> {
-    await this.#enter(weight, signal);
+  async pass<T>(call: string, work: () => Promise<T>, signal: AbortSignal, rank: Rank = "first"): Promise<T> {
+    await this.#enter(rank, signal);
     const inFlight = this.#inFlight;
     const started = this.#clock.monotonic();
     const ended = new AbortController();
     let inside = true;
     const leave = () => {
-      if (inside) this.#leave(weight);
+      if (inside) this.#leave(rank);
       inside = false;
     };
     this.#clock.sleep(STUCK_AFTER, ended.signal).then(leave, () => {});
@@ -75,18 +65,16 @@ export class Gate {
     return { limit: this.#limit.value, inFlight: this.#inFlight, waiting: first.length + last.length };
   }
 
-  async #enter(weight: Heaviness, signal: AbortSignal): Promise<void> {
-    const { rank, places } = weight;
+  async #enter(rank: Rank, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (this.#queues.first.length === 0 && this.#hasRoom(weight)) {
-      this.#count(rank, places);
+    if (this.#queues.first.length === 0 && this.#hasRoom(rank)) {
+      this.#count(rank, 1);
       return;
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiter: Waiter = {
-      weight,
       enter: () => {
-        this.#count(rank, places);
+        this.#count(rank, 1);
         resolve();
       },
     };
@@ -114,31 +102,29 @@ export class Gate {
     }
   }
 
-  #leave({ rank, places }: Heaviness): void {
-    this.#count(rank, -places);
+  #leave(rank: Rank): void {
+    this.#count(rank, -1);
     this.#admit();
   }
 
   #admit(): void {
     for (;;) {
-      const queue = this.#queues.first.length > 0 ? this.#queues.first : this.#queues.last;
-      const [next] = queue;
-      if (!next || !this.#hasRoom(next.weight)) return;
-      queue.shift();
+      const rank: Rank = this.#queues.first.length > 0 ? "first" : "last";
+      const next = this.#hasRoom(rank) ? this.#queues[rank].shift() : undefined;
+      if (!next) return;
       next.enter();
     }
   }
 
-  #count(rank: Rank, places: number): void {
-    this.#inFlight += places;
-    if (rank === "last") this.#lastInFlight += places;
+  #count(rank: Rank, change: 1 | -1): void {
+    this.#inFlight += change;
+    if (rank === "last") this.#lastInFlight += change;
   }
 
   /** Half of it is enough for those that can wait: whoever comes then finds the other half. */
-  #hasRoom({ rank, places }: Heaviness): boolean {
+  #hasRoom(rank: Rank): boolean {
     const limit = Math.floor(this.#limit.value);
-    const isIn = this.#inFlight + places <= limit;
-    return isIn && (rank === "first" || this.#lastInFlight + places <= Math.ceil(limit / 2));
+    return this.#inFlight < limit && (rank === "first" || this.#lastInFlight < Math.ceil(limit / 2));
   }
 }
 

@@ -59,8 +59,8 @@ export class Transport {
     if (this.#missing.has(method.path)) throw unimplemented(attempt, this.endpoint.url);
     try {
       const send = () => this.#send(method, request, options);
-      const weight = HEAVY.get(method.call);
-      return weight ? await this.#gate.pass(method.call, send, signal, weight) : await send();
+      const rank = HEAVY.get(method.call);
+      return rank ? await this.#gate.pass(method.call, send, signal, rank) : await send();
     } catch (error) {
       throw this.#explain(error, method, attempt, signal);
     }
