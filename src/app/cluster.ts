@@ -16,7 +16,7 @@ import type { Images, Runtime } from "../ports/runtime.ts";
 import { declaredFeatures, heartbeatPatience, Registration, registrationOptions } from "../registration/index.ts";
 import { EventSink } from "../reporting/index.ts";
 import { type ClusterPods, openClusterPods } from "./cluster-pods.ts";
-import type { NodeView } from "./core.ts";
+import type { NodeView } from "./core-doors.ts";
 import { type Identity, openIdentity } from "./identity.ts";
 import { type ServingCertificate, servingCertificate } from "./serving-certificate.ts";
 

@@ -1,12 +1,7 @@
-import type { NodeShape } from "../admission/index.ts";
-import { untilAborted } from "../base/abort.ts";
 import { type BackoffCurve, backoffCurve, jittered } from "../base/backoff.ts";
-import { messageOf } from "../base/fault.ts";
-import type { Log } from "../base/log.ts";
-import { type Millis, millis, seconds } from "../base/units.ts";
-import { within } from "../base/within.ts";
+import { millis, seconds } from "../base/units.ts";
 import { unsupportedFields } from "../containers/index.ts";
-import { ImageDesk, type ImageDeskDeps, type PullOptions } from "../images/index.ts";
+import { ImageDesk } from "../images/index.ts";
 import {
   complainOf,
   type ExecuteDeps,
@@ -17,122 +12,26 @@ import {
   type WorkerDeps,
   workPod,
 } from "../lifecycle/index.ts";
-import type { Ending } from "../model/ending.ts";
-import type { Container, Node, Pod } from "../model/kubernetes.ts";
+import type { Container, Pod } from "../model/kubernetes.ts";
 import { hasEndedPhase, isStatic, isTerminalPhase, uidOf } from "../model/pod.ts";
-import type { PodSnapshot } from "../model/runtime.ts";
 import { podSubject } from "../model/subject.ts";
-import { type CountedEvent, EventLog, type TimelineEntry } from "../node/index.ts";
+import { EventLog } from "../node/index.ts";
 import { Observer } from "../observe/index.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Files } from "../ports/files.ts";
-import type { ProbeNetwork } from "../ports/probing.ts";
-import type { Random } from "../ports/random.ts";
-import type { PodReferences } from "../ports/referenced.ts";
-import type { Images, Runtime } from "../ports/runtime.ts";
-import { Probes, type ProbesDeps } from "../probes/index.ts";
+import { Probes } from "../probes/index.ts";
 import type { PodCgroups } from "../resources/index.ts";
-import type { RejectedManifest, SourceUpdate } from "../sources/index.ts";
-import { type Posted, StatusBoard } from "../status/index.ts";
-import { unsupportedVolumes, type Volumes, VolumeUpdates } from "../volumes/index.ts";
-import type { ClusterPods } from "./cluster-pods.ts";
-import type { ConfigDeps, NodeSettings } from "./configs.ts";
+import { StatusBoard } from "../status/index.ts";
+import { unsupportedVolumes, VolumeUpdates } from "../volumes/index.ts";
 import { createConfigs } from "./configs.ts";
+import type { Core, CoreDeps, CoreSettings } from "./core-doors.ts";
+import { Intake } from "./intake.ts";
 import { Leftovers } from "./leftovers.ts";
 import { graceOfOrphan, nameOfOrphan } from "./orphans.ts";
-import { type StepDone, watchedSteps } from "./steps.ts";
+import { watchedSteps } from "./steps.ts";
 import { Story } from "./story.ts";
-import { backoffEvent, Complaints, tellAdmission } from "./tell.ts";
+import { backoffEvent } from "./tell.ts";
 import { Waiters } from "./waiters.ts";
-import { type Rejection, Wanted } from "./wanted.ts";
+import { Wanted } from "./wanted.ts";
 
-export interface CoreSettings extends NodeSettings {
-  /** Names of the sources that `sources` will tell of. */
-  readonly sources: readonly string[];
-  readonly containerLogsDir: string;
-  readonly crashBackoffMax: Millis;
-  readonly pulls: PullOptions;
-  readonly shape: NodeShape;
-  readonly runtimeName: string;
-}
-
-export interface CoreDeps extends Pick<ConfigDeps, "nodeDns" | "sandboxResources" | "containerResources" | "subPath"> {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly runtime: Runtime;
-  readonly imageService: Images;
-  readonly files: Files;
-  readonly network: ProbeNetwork;
-  readonly cgroups: ExecuteDeps["cgroups"] & { list(): Promise<readonly string[]>; parentOf(pod: Pod): string };
-  readonly volumes: Volumes;
-  /** How many processes of a pod's container the kernel has killed for want of memory; undefined: not known. */
-  readonly oomKills?: ((pod: Pod, containerId: string) => Promise<number | undefined>) | undefined;
-  /** What pods refer to beside their own spec. */
-  readonly references: PodReferences;
-  readonly readCredentials: ImageDeskDeps["readCredentials"];
-  readonly pullRecords?: ImageDeskDeps["records"];
-  readonly logTail: (file: Uint8Array, lines: number) => string;
-  readonly sources: AsyncIterable<SourceUpdate>;
-  /** The API server's side; `sources` tells its pods too. Absent: a node without a cluster. */
-  readonly cluster?: Pick<ClusterPods, "reporter" | "run"> | undefined;
-  /** This node's object: as last seen, and read anew. Absent: a node without a cluster. */
-  readonly node?: NodeView | undefined;
-  readonly onProbe?: ProbesDeps["onAnswer"];
-  /** Nothing of the pod is left. */
-  readonly onForget?: (uid: string) => void;
-  readonly onEvent?: (event: CountedEvent) => void;
-  readonly onStep?: (done: StepDone) => void;
-  /** Milliseconds that a listing of everything took. */
-  readonly onListed?: (took: number) => void;
-  /** Milliseconds from first seeing a pod to seeing it run. */
-  readonly onPodRuns?: (took: number) => void;
-  /** Why pods can't have a network of their own now; undefined: they can. */
-  readonly networkProblem?: (() => string | undefined) | undefined;
-  /** Why the node takes no pods in now; undefined: it does. */
-  readonly closed?: (() => Rejection | undefined) | undefined;
-  /** The runtime came back, or stopped telling of events. */
-  readonly onRuntime?: (() => void) | undefined;
-  /** Another planner, and another way to read a pod after a step: for tests of the simulator, which must catch bad ones. */
-  readonly plan?: WorkerDeps["plan"];
-  readonly refresh?: WorkerDeps["refresh"];
-}
-
-export interface NodeView {
-  /** undefined: not known, or not there. */
-  current(): Node | undefined;
-  /** What `current` says is then at least as new as this call. @throws KubeletError */
-  renew(signal: AbortSignal): Promise<void>;
-}
-
-/** The heart of the node, wired from doors: what runs in production and in the simulator alike. */
-export interface Core {
-  readonly events: EventLog;
-  posted(): readonly Posted[];
-  snapshot(uid: string): PodSnapshot | undefined;
-  snapshots(): readonly PodSnapshot[];
-  timeline(uid: string): readonly TimelineEntry[];
-  /** Resolves when the runtime has written all that a container which ended left; at once for one that runs. */
-  settled(containerId: string): Promise<void>;
-  /** For how long an answer of the runtime is overdue, in milliseconds. */
-  runtimeSilence(): number;
-  rejectedManifests(): readonly RejectedManifest[];
-  /** Each pod is looked at again. */
-  ringAll(): void;
-  /** How much is kept in memory, by what it is: none of it may grow with what came and went. */
-  sizes(): Readonly<Record<string, number>>;
-  /** Pods that were let in and have not ended. */
-  activePods(): readonly Pod[];
-  /** The node ends the pod now. Nothing of it starts again. */
-  endPod(uid: string, ending: Ending): void;
-  /** Resolves when nothing of the pod runs and it holds nothing of the node. Rejects with `signal.reason`. */
-  whenReleased(uid: string, signal: AbortSignal): Promise<void>;
-  /** Runs until the signal aborts; rejects with its reason, or with a bug. */
-  run(): Promise<never>;
-}
-
-/** Pods wait for it. */
-const NODE_PATIENCE = seconds(5);
 const CRASH_BASE = seconds(10);
 const CRASH_FORGET = seconds(600);
 /** Pods whose volumes are looked at anew at the same time, when the kubelet starts with many; and how long one may hold its place. */
@@ -268,7 +167,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
       onGone: (uid) => {
         forget(uid);
         news.ring(uid);
-        showWaiting();
+        intake.showWaiting();
       },
       onBug: bug.reject,
       orphanGrace: (uid) => graceOfOrphan(see(uid)),
@@ -293,8 +192,6 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
   );
 
   const leftovers = new Leftovers({ clock, log, disk: { ...deps, ...settings }, observer, pods, wanted });
-  const complaints = new Complaints(events);
-
   /** Nothing of the pod is left and no source names it. */
   function forget(uid: string): void {
     board.forget(uid);
@@ -303,66 +200,20 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
     cluster?.reporter.forget(uid);
     deps.onForget?.(uid);
   }
-
-  function take(update: SourceUpdate): void {
-    complaints.take(update);
-    const { decided, dropped } = wanted.update(update, {
-      isRunning: (uid) => see(uid) !== undefined || observer.isHidden(uid),
-      hasEnded: (pod) => hasEndedPhase(pod) || isTerminalPhase(board.get(uidOf(pod))?.status.phase),
-    });
-    // A pod with a worker is forgotten when nothing of it is left.
-    for (const uid of dropped) if (!pods.has(uid)) forget(uid);
-    for (const { pod, admission } of decided) {
-      tellAdmission(pod, admission, cluster !== undefined, events);
-      if (admission.kind === "rejected") {
-        board.reject(pod, admission.reason, admission.message);
-        story.rejected(uidOf(pod), admission.message);
-      } else story.wanted(pod, see(uidOf(pod)));
-    }
-    references.want(wanted.admitted);
-    volumeUpdates.want(wanted.admitted);
-    pods.want(wanted.toWork);
-    cluster?.reporter.wantStatic({
-      pods: wanted.all.filter(isStatic),
-      isComplete: (source) => wanted.isComplete(source),
-      isNameHeld: (name, uid) => pods.isNameHeld(name, uid),
-    });
-    showWaiting();
-  }
-
-  /** Also one that was gone and is wanted again has a status. */
-  function showWaiting(): void {
-    for (const pod of wanted.admitted)
-      if (!pods.has(uidOf(pod)) && board.get(uidOf(pod))?.pod !== pod)
-        board.await(pod, "waits until the pod of the same name is gone");
-  }
-
-  /** Whoever placed a pod by a label may have seen it before us. */
-  async function renewed(node: NodeView): Promise<void> {
-    try {
-      await within(NODE_PATIENCE, clock, {
-        work: (life) => node.renew(life),
-        late: () => {
-          throw new Error(`no answer within ${NODE_PATIENCE / 1000} s`);
-        },
-        signal,
-      });
-    } catch (error) {
-      signal.throwIfAborted();
-      log.warn("Cannot read this node's labels anew, judging pods by what is known", { err: messageOf(error) });
-    }
-  }
-
-  async function readSources(): Promise<never> {
-    for await (const update of deps.sources) {
-      await observer.synced;
-      if (deps.node && wanted.hangsOnLabels(update)) await renewed(deps.node);
-      take(update);
-      leftovers.sourceSpoke();
-    }
-    // Without any source there is nothing to run; what an earlier kubelet ran is left alone.
-    return untilAborted(signal);
-  }
+  const intake = new Intake({
+    ...deps,
+    events,
+    wanted,
+    observer,
+    board,
+    story,
+    pods,
+    volumeUpdates,
+    leftovers,
+    reporter: cluster?.reporter,
+    node: deps.node,
+    forget,
+  });
 
   return {
     events,
@@ -397,7 +248,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
         return await Promise.race([
           bug.promise,
           observer.run(signal),
-          readSources(),
+          intake.run(signal),
           leftovers.run(signal),
           ...(cluster ? [cluster.run(signal)] : []),
           references.run(signal),

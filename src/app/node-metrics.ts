@@ -4,7 +4,7 @@ import { goArch } from "../model/node-labels.ts";
 import { nameOf, namespaceOf, uidOf } from "../model/pod.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import { KIND_TEXT } from "../probes/index.ts";
-import type { Core, CoreDeps } from "./core.ts";
+import type { Core, CoreDeps } from "./core-doors.ts";
 import { readProcess } from "./process-facts.ts";
 import { containerType, type StepDone } from "./steps.ts";
 

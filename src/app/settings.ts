@@ -3,7 +3,7 @@ import { isGiven, type KubeletConfig } from "../config/index.ts";
 import { goArch, initialLabels } from "../model/node-labels.ts";
 import { type Amounts, amountsOf } from "../model/pod-resources.ts";
 import { allocatable, type CgroupDriver, type PodCgroupsOptions, type ResourceFacts } from "../resources/index.ts";
-import type { CoreSettings } from "./core.ts";
+import type { CoreSettings } from "./core-doors.ts";
 
 /** What the settings need of the machine. */
 export interface Machine {

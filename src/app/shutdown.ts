@@ -4,7 +4,7 @@ import type { KubeletMetrics } from "../metrics/index.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Files } from "../ports/files.ts";
 import { gracesOf, NodeShutdown } from "../shutdown/index.ts";
-import type { Core } from "./core.ts";
+import type { Core } from "./core-doors.ts";
 
 const LOGIND_DROP_IN = "/etc/systemd/logind.conf.d/99-kubelet.conf";
 

@@ -15,7 +15,8 @@ import type { RunningCore, SimDoors, StartCore } from "../sim/sim-kubelet.ts";
 import { mergeSources, type SourceUpdate } from "../sources/index.ts";
 import { createVolumes } from "../volumes/index.ts";
 import { openClusterPods } from "./cluster-pods.ts";
-import { type CoreDeps, openCore, podCgroupVerbs } from "./core.ts";
+import { openCore, podCgroupVerbs } from "./core.ts";
+import type { CoreDeps } from "./core-doors.ts";
 import { withoutApi } from "./without-api.ts";
 
 const FACTS: ResourceFacts = {

@@ -6,7 +6,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Images, Runtime } from "../ports/runtime.ts";
 import { type CgroupDriver, podCgroupPath, podsCgroupPath } from "../resources/index.ts";
 import type { NodeUsage, UsageDeps } from "../stats/index.ts";
-import type { Core } from "./core.ts";
+import type { Core } from "./core-doors.ts";
 
 export interface NodeUsageDeps {
   readonly core: () => Core | undefined;

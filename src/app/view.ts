@@ -5,7 +5,7 @@ import { uidOf } from "../model/pod.ts";
 import type { PodContainer } from "../model/runtime.ts";
 import type { HealthCheck, NodeView, TimelineEntry } from "../node/index.ts";
 import type { Runtime } from "../ports/runtime.ts";
-import type { Core } from "./core.ts";
+import type { Core } from "./core-doors.ts";
 import { runningPods } from "./running-pods.ts";
 
 export interface ViewDeps {
