@@ -14,6 +14,8 @@ export async function connectVm(vm: Vm, ports: readonly number[]): Promise<void>
   await vm.control("netdev_add", { type: "user", id: "lan", hostfwd: forwards });
   await vm.control("device_add", { driver: "virtio-net-pci", id: "lan0", netdev: "lan", romfile: "" });
   await vm.until("the network card to appear", "test -e /sys/class/net/eth0");
+  // A kubelet takes the address that the machine's name has.
+  await vm.run(`sed -i 's/^.* vm$/${GUEST_ADDRESS} vm/' /etc/hosts`);
   await vm.run(
     `ip address add ${GUEST_ADDRESS}/24 dev eth0 && ip link set eth0 up && ip route replace default via ${GATEWAY} dev eth0`,
   );
