@@ -7,7 +7,7 @@ const cases = [
   {
     name: "the usual range begins with what once failed",
     args: [],
-    shares: ["--regressions --seeds 5000 --from 1", "--seeds 5000 --from 5001"],
+    shares: ["--regressions --seeds 2500 --from 1", "--seeds 2500 --from 2501"],
   },
   {
     name: "an odd count is shared without a gap",

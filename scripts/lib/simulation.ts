@@ -14,7 +14,7 @@ export function simulatorExists(): boolean {
 }
 
 /** What `npm test` runs when nobody says otherwise. */
-const USUAL_SEEDS = 10_000;
+const USUAL_SEEDS = 5_000;
 
 /** Runs the simulator, shows its output as it comes and adds the counts of the closing lines up. A range is shared among the cores. */
 export async function runSimulator(args: readonly string[]): Promise<Counts> {

@@ -28,4 +28,8 @@ export const REGRESSIONS: readonly Regression[] = [
     seed: 4334,
     why: "a cgroup was made after its removal: directories of the pod had failed on a full disk, and the rest of the preparation went on",
   },
+  {
+    seed: 4192,
+    why: "a kubelet that started again took back the end of a container that was made and never started, of a pod told to have failed",
+  },
 ];

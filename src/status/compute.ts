@@ -15,7 +15,7 @@ import { timeText } from "../model/time.ts";
 import { hostAddresses, podAddresses } from "./addresses.ts";
 import { conditionsOf, type Verdict } from "./conditions.ts";
 import { type ContainerInput, containerStatuses } from "./container-status.ts";
-import { endedStatuses } from "./final.ts";
+import { endedStatuses, keptEnds } from "./final.ts";
 import { type Phase, phaseOf } from "./phase.ts";
 import { anyRegularActive } from "./seen.ts";
 
@@ -51,10 +51,12 @@ export function computePodStatus(input: StatusInput): PodStatus {
   const { metadata } = pod;
   const seen = input.seen ?? emptySnapshot(pod);
   const known: ContainerInput = { ...input, seen };
-  const shown = {
+  const computed = {
     initContainerStatuses: containerStatuses(known, initContainersOf(pod), previous?.initContainerStatuses ?? []),
     containerStatuses: containerStatuses(known, containersOf(pod), previous?.containerStatuses ?? []),
   };
+  const final = finalOf(input);
+  const shown = final && !isStatic(pod) ? keptEnds(computed, final) : computed;
   const { initContainerStatuses: init, containerStatuses: regular } = input.released
     ? endedStatuses(pod, shown)
     : shown;
@@ -93,14 +95,20 @@ function emptySnapshot({ metadata }: Pod): PodSnapshot {
 /** A pod that never came to run has failed. A static pod's phase is not forced: its file may still be there. */
 const endPhaseOf = (pod: Pod, phase: Phase): Phase => (isTerminalPhase(phase) || isStatic(pod) ? phase : "Failed");
 
-/** A terminal phase never changes again; reason and message stay with their phase. */
-function endOf(
-  { pod, previous, imposed, goesOn }: StatusInput,
-  computed: Phase,
-): { readonly phase: string; readonly reason?: string | undefined; readonly message?: string | undefined } {
+/** The status that told a final phase; undefined: none did. */
+function finalOf({ pod, previous }: StatusInput): PodStatus | undefined {
   const [told, own] = [pod.status, previous].map((status) => (isTerminalPhase(status?.phase) ? status : undefined));
   // What the API server has of the words may be somebody else's; of the phase it has the last word.
-  const final = own?.phase === told?.phase ? own : (told ?? own);
+  return own?.phase === told?.phase ? own : (told ?? own);
+}
+
+/** A terminal phase never changes again; reason and message stay with their phase. */
+function endOf(
+  input: StatusInput,
+  computed: Phase,
+): { readonly phase: string; readonly reason?: string | undefined; readonly message?: string | undefined } {
+  const { previous, imposed, goesOn } = input;
+  const final = finalOf(input);
   if (final?.phase !== undefined) {
     return { phase: final.phase, reason: final.reason, message: final.message };
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Container, ContainerStatus, Pod } from "../model/kubernetes.ts";
-import { endedStatuses } from "./final.ts";
+import { endedStatuses, keptEnds } from "./final.ts";
 
 const status = (
   name: string,
@@ -85,3 +85,12 @@ for (const { name, pod, init = [], regular, ends } of cases) {
     );
   });
 }
+
+test("of a pod that was told to have ended no end is taken back, and what is seen of an end counts", () => {
+  const before = { containerStatuses: [status("c", failed), status("d", failed)] };
+  const now = { containerStatuses: [status("c", waits), status("d", done), status("e", waits)] };
+  assert.deepEqual(
+    keptEnds(now, before).containerStatuses?.map(({ state }) => state),
+    [failed, done, waits],
+  );
+});

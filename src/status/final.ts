@@ -26,6 +26,27 @@ export function endedStatuses<T extends Statuses>(pod: Pod, { ...statuses }: T):
   };
 }
 
+/**
+ * Statuses of a pod whose final phase was told: an end that stands there is not taken back. A kubelet that starts again may see less than the one before,
+ * as of a container that was made and never started.
+ */
+export function keptEnds<T extends Statuses>(statuses: T, before: Statuses): T {
+  const kept = (now: readonly ContainerStatus[] = [], old: readonly ContainerStatus[] = []) =>
+    now.map((one) => {
+      const told = old.find(({ name }) => name === one.name);
+      return told?.state?.terminated && !one.state?.terminated ? told : one;
+    });
+  return {
+    ...statuses,
+    ...(statuses.initContainerStatuses
+      ? { initContainerStatuses: kept(statuses.initContainerStatuses, before.initContainerStatuses) }
+      : {}),
+    ...(statuses.containerStatuses
+      ? { containerStatuses: kept(statuses.containerStatuses, before.containerStatuses) }
+      : {}),
+  };
+}
+
 const ended = (status: ContainerStatus): ContainerStatus =>
   status.state?.terminated ? status : { ...status, state: LOST, ready: false, started: false };
 
