@@ -35,7 +35,7 @@ const TOOLS: Readonly<Partial<Record<Part, readonly ToolName[]>>> = {
 };
 
 /** Of the part `vm`, what runs when no part is named: an emulated machine is slow, and all of it would take the whole run over its time. */
-const VM_SMOKE = ["harness", "package"].map((name) => `test/vm/${name}.test.ts`);
+const VM_SMOKE = ["harness", "package", "cgroups"].map((name) => `test/vm/${name}.test.ts`);
 
 interface Request {
   readonly parts: readonly Part[];
