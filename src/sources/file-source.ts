@@ -8,11 +8,11 @@ import { millis } from "../base/units.ts";
 import { MAX_MANIFEST_BYTES } from "../model/yaml.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FileStat, Files } from "../ports/files.ts";
+import { canonicalJson } from "./canonical-json.ts";
 import type { LastGood, ScannedFile } from "./folder.ts";
 import { mergeScan } from "./folder.ts";
 import type { Manifest } from "./manifest.ts";
 import { readManifest } from "./manifest.ts";
-import { canonicalJson } from "./static-pod.ts";
 import type { SourceUpdate } from "./update.ts";
 
 export interface FileSourceOptions {

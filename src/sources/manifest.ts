@@ -32,7 +32,7 @@ export async function readManifest(content: Uint8Array, origin: Origin): Promise
 async function readWhole(content: Uint8Array, origin: Origin): Promise<Manifest> {
   try {
     const document = await parseYamlDocument(manifestText(content, origin.where), origin.where);
-    const pods = podsOf(document.value, origin);
+    const pods = await podsOf(document.value, origin);
     return document.ignoredDocuments === 0 ? pods : withWarning(pods, origin, document.ignoredDocuments);
   } catch (error) {
     if (isFault(error, "manifest-invalid")) return { kind: "invalid", problems: error.fault.problems };
@@ -43,11 +43,11 @@ async function readWhole(content: Uint8Array, origin: Origin): Promise<Manifest>
   }
 }
 
-function podsOf(value: unknown, origin: Origin): Manifest {
+async function podsOf(value: unknown, origin: Origin): Promise<Manifest> {
   if (origin.source === "http" && kindOf(value) === "PodList") return podsOfList(value, origin);
   const decoded = decodePod(value);
   if (decoded.kind === "invalid") return { kind: "invalid", ...identityOf(value), problems: decoded.problems };
-  const read = staticPod(decoded.value, origin);
+  const read = await staticPod(decoded.value, { value, isListItem: false }, origin);
   if (read.kind === "invalid")
     // A misspelt field is often why a needed one is missing.
     return { kind: "invalid", ...identityOf(value), problems: [...read.problems, ...decoded.unknownFields] };
@@ -56,14 +56,16 @@ function podsOf(value: unknown, origin: Origin): Manifest {
   return { kind: "pods", pods: [read.pod], warnings };
 }
 
-function podsOfList(value: unknown, origin: Origin): Manifest {
+async function podsOfList(value: unknown, origin: Origin): Promise<Manifest> {
   const list = decodePodList(value);
   if (list.kind === "invalid") return { kind: "invalid", problems: list.problems };
+  const items = memberOf(value, "items");
+  const written: readonly unknown[] = Array.isArray(items) ? items : [];
   const pods: Pod[] = [];
   const warnings: ManifestWarning[] = [];
   const problems: Problem[] = [];
   for (const [index, decoded] of list.value.entries()) {
-    const read = staticPod(decoded, origin);
+    const read = await staticPod(decoded, { value: written[index], isListItem: true }, origin);
     const prefix = `items[${index}].`;
     const own = list.unknownFields.filter(({ field }) => field.startsWith(prefix));
     if (read.kind === "invalid")

@@ -1,11 +1,12 @@
 import type { Problem } from "../base/fault.ts";
 import { apiReferences } from "../model/api-references.ts";
 import { defaultPod } from "../model/defaults.ts";
-import { fnv128 } from "../model/fnv128.ts";
 import type { Pod, Toleration } from "../model/kubernetes.ts";
 import { ANNOTATION_CONFIG_HASH, ANNOTATION_CONFIG_SEEN, ANNOTATION_CONFIG_SOURCE } from "../model/names.ts";
 import { isPodUid } from "../model/path-names.ts";
 import { validatePod } from "../model/validate.ts";
+import type { Written } from "./static-uid.ts";
+import { staticUid } from "./static-uid.ts";
 import type { StaticSource } from "./update.ts";
 
 /** Where a manifest comes from. */
@@ -25,16 +26,20 @@ export type StaticPod =
 const NO_EXECUTE: Toleration = { operator: "Exists", effect: "NoExecute" };
 /** Priority of `system-node-critical`. */
 const NODE_CRITICAL_PRIORITY = 2_000_001_000;
-const utf8 = new TextEncoder();
 
-/** The pod that this node runs for a decoded manifest: named after the node, defaulted, valid, and free of the API. */
-export function staticPod(decoded: Pod, origin: Origin): StaticPod {
+/**
+ * The pod that this node runs for a decoded manifest: named after the node, defaulted, valid, and free of the API. A UID that is made
+ * for it follows from what was written.
+ */
+export async function staticPod(decoded: Pod, written: Written, origin: Origin): Promise<StaticPod> {
   if (!decoded.metadata?.name)
     return { kind: "invalid", problems: [{ field: "metadata.name", message: "is required" }] };
-  const pod = stamp(decoded, origin);
+  const given = decoded.metadata.uid;
+  const { uid, warnings } = given ? { uid: given, warnings: [] } : await staticUid(decoded, written, origin);
+  const pod = stamp(decoded, uid, origin);
   const problems = [...uidProblems(decoded), ...validatePod(pod), ...apiReferences(pod)];
   if (problems.length > 0) return { kind: "invalid", problems };
-  return { kind: "pod", pod, warnings: priorityWarnings(pod) };
+  return { kind: "pod", pod, warnings: [...warnings, ...priorityWarnings(pod)] };
 }
 
 function uidProblems({ metadata }: Pod): readonly Problem[] {
@@ -44,10 +49,8 @@ function uidProblems({ metadata }: Pod): readonly Problem[] {
   ];
 }
 
-/** Pure: the same manifest at the same place has the same UID for ever, so a restart of the kubelet restarts no pod. */
-function stamp(decoded: Pod, origin: Origin): Pod {
+function stamp(decoded: Pod, uid: string, origin: Origin): Pod {
   const metadata = decoded.metadata ?? {};
-  const uid = metadata.uid || contentUid(decoded, origin);
   const pod = defaultPod(decoded);
   return {
     ...pod,
@@ -74,24 +77,6 @@ function stamp(decoded: Pod, origin: Origin): Pod {
     },
     status: { phase: "Pending" },
   };
-}
-
-/**
- * Digest of what the manifest says (before defaults: a new default must not restart pods) and where. As upstream, a file's UID also
- * depends on the node, a URL's does not; the digits differ from upstream's, which digests Go's memory layout.
- */
-function contentUid(decoded: Pod, { source, where, nodeName }: Origin): string {
-  const place = source === "file" ? `host:${nodeName}file:${where}` : `url:${where}`;
-  return fnv128(utf8.encode(`${canonicalJson(decoded)}${place}`));
-}
-
-/** JSON with sorted keys: the same for two texts that mean the same. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_, member: unknown) =>
-    typeof member === "object" && member !== null && !Array.isArray(member)
-      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : member,
-  );
 }
 
 function withToleration(tolerations: readonly Toleration[], added: Toleration): readonly Toleration[] {

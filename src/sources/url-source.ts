@@ -6,10 +6,10 @@ import type { Millis } from "../base/units.ts";
 import { MAX_MANIFEST_BYTES } from "../model/yaml.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { HttpClient } from "../ports/http.ts";
+import { canonicalJson } from "./canonical-json.ts";
 import { mergeScan } from "./folder.ts";
 import type { Manifest } from "./manifest.ts";
 import { readManifest } from "./manifest.ts";
-import { canonicalJson } from "./static-pod.ts";
 import type { SourceUpdate } from "./update.ts";
 
 export interface UrlSourceOptions {
