@@ -58,7 +58,7 @@ test("the package", async (t) => {
 
   await step("runs the pods of a folder when told to", async () => {
     await vm.write("/etc/kubelet/config.yaml", CONFIG, "600");
-    // The digest that stands for a missing UID is another one in Go (docs/differences.md).
+    // With a UID of its own. That a missing one is made alike is the task of src/sources/static-uid.test.ts.
     await putPod(vm, { ...stayingPod("web"), metadata: { name: "web", uid: "11f47e68-6f29-4f2a-9e46-5d2f5d0c7b11" } });
     await vm.run(`systemctl disable kubelet && systemctl enable --now ${UNIT}`, patient);
     assert.match(await vm.run("ps -eo args"), /^\/usr\/bin\/kubelet --config=\/etc\/kubelet\/config\.yaml$/m);
