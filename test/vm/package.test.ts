@@ -58,8 +58,8 @@ test("the package", async (t) => {
 
   await step("runs the pods of a folder when told to", async () => {
     await vm.write("/etc/kubelet/config.yaml", CONFIG, "600");
-    // With a UID of its own. That a missing one is made alike is the task of src/sources/static-uid.test.ts.
-    await putPod(vm, { ...stayingPod("web"), metadata: { name: "web", uid: "11f47e68-6f29-4f2a-9e46-5d2f5d0c7b11" } });
+    // Without a UID: both kubelets have to give it the same one.
+    await putPod(vm, stayingPod("web"));
     await vm.run(`systemctl disable kubelet && systemctl enable --now ${UNIT}`, patient);
     assert.match(await vm.run("ps -eo args"), /^\/usr\/bin\/kubelet --config=\/etc\/kubelet\/config\.yaml$/m);
     assert.equal(restartsOf(await readyPod(vm, "web")), 0);
