@@ -1,4 +1,5 @@
-import { parseQuantity } from "../model/quantity.ts";
+import { thresholdQuantity } from "../model/eviction-threshold.ts";
+import { quantityUnits } from "../model/quantity.ts";
 import type { RuntimeCondition } from "../model/runtime.ts";
 import type { FilesystemSpace } from "../ports/node-facts.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
@@ -51,12 +52,9 @@ export function judgeSpace({ what, path, space, trouble, available, inodesFree }
   return [ok(about, inodes > 0 ? `${room}, ${Math.round((free / inodes) * 100)} % of inodes` : room)];
 }
 
-/** "10%" of a capacity, or an amount; 0 for none. */
-function amount(threshold: string | undefined, capacity: number): number {
-  if (threshold === undefined) return 0;
-  if (threshold.endsWith("%")) return (capacity * Number(threshold.slice(0, -1))) / 100;
-  return Number((parseQuantity(threshold)?.nano ?? 0n) / 1_000_000_000n);
-}
+/** What the kubelet itself makes of the threshold; 0 for none. */
+const amount = (threshold: string | undefined, capacity: number): number =>
+  threshold === undefined ? 0 : quantityUnits(thresholdQuantity(threshold, capacity));
 
 const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { allocatableOf, machineCapacity, mergedCapacity, reservationProblems, thresholdQuantity } from "./capacity.ts";
+import { thresholdQuantity } from "../model/eviction-threshold.ts";
+import { allocatableOf, machineCapacity, mergedCapacity, reservationProblems } from "./capacity.ts";
 import { MACHINE, OPTIONS, SPACE } from "./fake-node.ts";
 
 test("machineCapacity() writes amounts as upstream does", () => {

@@ -1,3 +1,4 @@
+import { thresholdQuantity } from "../model/eviction-threshold.ts";
 import { isExtendedResource } from "../model/pod-resources.ts";
 import {
   addQuantities,
@@ -76,15 +77,6 @@ function reservedOf(name: string, capacity: Quantities, { reserved, evictionHard
   const threshold = signal === undefined ? undefined : evictionHard[signal];
   const eviction = threshold === undefined ? "0" : thresholdQuantity(threshold, quantityUnits(capacity[name]));
   return [...given, eviction].reduce(addQuantities, "0");
-}
-
-/** A threshold as an amount: a percentage is one of the capacity. "0%" and "100%" turn a signal off. */
-export function thresholdQuantity(threshold: string, capacity: number): string {
-  if (threshold === "0%" || threshold === "100%") return "0";
-  if (!threshold.endsWith("%")) return parseQuantity(threshold) ? threshold : "0";
-  // Upstream keeps the fraction in 32 bits, and what comes of it is seen in allocatable.
-  const fraction = Math.fround(Math.fround(Number(threshold.replace(/%+$/, ""))) / 100);
-  return bytesText(Math.trunc(capacity * fraction));
 }
 
 /** Amounts reserved that are more than there is: the node can't start so. One sentence each. */

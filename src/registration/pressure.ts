@@ -1,6 +1,6 @@
 import type { Millis } from "../base/units.ts";
+import { thresholdQuantity } from "../model/eviction-threshold.ts";
 import { quantityUnits } from "../model/quantity.ts";
-import { thresholdQuantity } from "./capacity.ts";
 
 export type PressureKind = "memory" | "disk" | "pid";
 export type Pressure = { readonly [kind in PressureKind]: boolean };
