@@ -1,3 +1,4 @@
+import { isDnsSubdomain } from "../model/check.ts";
 import type { DnsConfig } from "../model/runtime.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
 
@@ -57,12 +58,10 @@ export function judgeResolver(
   ];
 }
 
-const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-
 /** @param addresses what the system's resolver makes of it */
 export function judgeNodeName(name: string, addresses: readonly string[], standalone: boolean): readonly Finding[] {
   const about = "node name";
-  if (name.length > 253 || !LABEL.test(name))
+  if (!isDnsSubdomain(name))
     return [
       problem(
         about,

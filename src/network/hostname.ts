@@ -1,4 +1,5 @@
 import { KubeletError } from "../base/fault.ts";
+import { isDnsLabel, isDnsSubdomain } from "../model/check.ts";
 import type { Pod } from "../model/kubernetes.ts";
 
 export interface PodName {
@@ -11,9 +12,6 @@ export interface PodName {
 const HOSTNAME_MAX = 63;
 const FQDN_MAX = 64;
 
-const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
-const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-
 /**
  * Host name and domain of a pod, for its /etc/hosts and its sandbox.
  * @throws KubeletError `waiting` when a name in the spec is not a DNS name
@@ -22,13 +20,13 @@ export function podName(pod: Pod, clusterDomain: string): PodName {
   const { hostnameOverride, hostname, subdomain } = pod.spec ?? {};
   const name = pod.metadata?.name ?? "";
   if (hostnameOverride !== undefined) {
-    if (hostnameOverride.length > 253 || !SUBDOMAIN.test(hostnameOverride)) {
+    if (!isDnsSubdomain(hostnameOverride)) {
       throw refused(`pod HostnameOverride "${hostnameOverride}" is not a valid DNS subdomain`);
     }
     return { hostname: cut(name, hostnameOverride), domain: "" };
   }
-  if (hostname && !isLabel(hostname)) throw refused(`pod Hostname "${hostname}" is not a valid DNS label`);
-  if (subdomain && !isLabel(subdomain)) throw refused(`pod Subdomain "${subdomain}" is not a valid DNS label`);
+  if (hostname && !isDnsLabel(hostname)) throw refused(`pod Hostname "${hostname}" is not a valid DNS label`);
+  if (subdomain && !isDnsLabel(subdomain)) throw refused(`pod Subdomain "${subdomain}" is not a valid DNS label`);
   return {
     hostname: cut(name, hostname || name),
     domain: subdomain ? `${subdomain}.${pod.metadata?.namespace ?? ""}.svc.${clusterDomain}` : "",
@@ -56,8 +54,6 @@ function cut(name: string, hostname: string): string {
   if (short === "") throw refused(`hostname for pod "${name}" was invalid: "${hostname}"`);
   return short;
 }
-
-const isLabel = (text: string): boolean => text.length <= 63 && LABEL.test(text);
 
 const refused = (message: string): KubeletError =>
   new KubeletError(message, { code: "waiting", reason: "CreatePodSandboxError" });
