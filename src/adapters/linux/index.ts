@@ -4,6 +4,7 @@ export { createFiles } from "./files.ts";
 export { detectHost, type HostFacts } from "./host.ts";
 export { createHostSetup } from "./host-setup.ts";
 export { createHttpClient } from "./http-client.ts";
+export { releaseFreeMemory } from "./libc.ts";
 export { lockRootDirectory, waitForLockFile } from "./lock.ts";
 export { createLog, type LogOptions } from "./log.ts";
 export { createLogFiles } from "./log-files.ts";
