@@ -29,7 +29,7 @@ export interface IntakeDeps {
   readonly events: EventLog;
   readonly sources: AsyncIterable<SourceUpdate>;
   readonly wanted: Wanted;
-  readonly observer: Pick<Observer, "synced" | "snapshot" | "isHidden">;
+  readonly observer: Pick<Observer, "listed" | "snapshot" | "isHidden">;
   readonly board: Pick<StatusBoard, "get" | "reject" | "await">;
   readonly story: Pick<Story, "wanted" | "rejected">;
   readonly pods: Pick<Pods, "has" | "want" | "isNameHeld">;
@@ -56,7 +56,8 @@ export class Intake {
   async run(signal: AbortSignal): Promise<never> {
     const { sources, observer, node, wanted, leftovers } = this.#deps;
     for await (const update of sources) {
-      await observer.synced;
+      // Pods that the runtime has nothing of need not wait until it has told all about the others.
+      await observer.listed;
       if (node && wanted.hangsOnLabels(update)) await this.#renewed(node, signal);
       this.#take(update);
       leftovers.sourceSpoke();
@@ -100,7 +101,7 @@ export class Intake {
     if (admission.kind === "rejected") {
       board.reject(pod, admission.reason, admission.message);
       story.rejected(uidOf(pod), admission.message);
-    } else story.wanted(pod, observer.snapshot(uidOf(pod)));
+    } else story.wanted(pod, observer.isHidden(uidOf(pod)) ? "hidden" : observer.snapshot(uidOf(pod)));
   }
 
   #hasEnded(pod: Pod): boolean {

@@ -25,6 +25,8 @@ export class Leftovers {
   readonly #bell = new Bell();
   /** What nobody wants was looked for once, with all sources complete. */
   #swept = false;
+  /** Pods nobody wants, left until it is known what the runtime has of them. */
+  readonly #later = new Set<string>();
 
   constructor(deps: LeftoversDeps) {
     this.#deps = deps;
@@ -33,7 +35,8 @@ export class Leftovers {
   /** Something of this pod was seen. It may have come of a call that was thought lost, after its pod was gone. */
   saw(uid: string): void {
     const { observer, pods } = this.#deps;
-    if (this.#swept && observer.snapshot(uid) && !pods.has(uid)) this.#bell.ring();
+    const isLate = this.#swept && observer.snapshot(uid) && !pods.has(uid);
+    if (this.#later.delete(uid) || isLate) this.#bell.ring();
   }
 
   /** A source spoke. One that could not tell all its pods holds its part of the sweep back until it can. */
@@ -67,11 +70,10 @@ export class Leftovers {
       const source = sourceOfOrphan(observer.snapshot(uid));
       return incomplete.size > 0 && (source === undefined || incomplete.has(source));
     };
-    const orphans = [...everything].filter((uid) => !mayBeWanted(uid));
-    // How long a pod may take to stop stands on its containers: one that can't be read yet is left for the next try.
-    const hidden = orphans.filter((uid) => observer.isHidden(uid) && !pods.has(uid));
-    pods.stopOrphans(orphans.filter((uid) => !hidden.includes(uid)));
+    // How long a pod may take to stop stands on its containers.
+    const hidden = new Set([...everything].filter((uid) => observer.isHidden(uid) && !pods.has(uid)));
+    for (const uid of hidden) this.#later.add(uid);
+    pods.stopOrphans([...everything].filter((uid) => !hidden.has(uid) && !mayBeWanted(uid)));
     await removeDeadLinks(disk);
-    if (hidden.length > 0) throw new Error(`cannot read what the runtime has of ${hidden.join(", ")}`);
   }
 }

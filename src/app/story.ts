@@ -14,6 +14,8 @@ export class Story {
   readonly #onRuns: ((took: number) => void) | undefined;
   /** When pods that do not run yet were first wanted. */
   readonly #waiting = new Map<string, Instant>();
+  /** Pods that the runtime has something of, and nobody knows yet what. */
+  readonly #hidden = new Set<string>();
   /** Pod UID -> container id -> was its end told? Only of containers that are seen. */
   readonly #told = new Map<string, ReadonlyMap<string, boolean>>();
 
@@ -23,10 +25,15 @@ export class Story {
     this.#onRuns = onRuns;
   }
 
-  wanted(pod: Pod, seen: PodSnapshot | undefined): void {
+  wanted(pod: Pod, seen: PodSnapshot | "hidden" | undefined): void {
     const uid = uidOf(pod);
     const source = pod.metadata?.annotations?.[ANNOTATION_CONFIG_SOURCE] ?? "?";
     this.timeline.add(uid, `taken from source ${source}`);
+    if (seen === "hidden") this.#hidden.add(uid);
+    else this.#begin(uid, seen);
+  }
+
+  #begin(uid: string, seen: PodSnapshot | undefined): void {
     const running = (seen?.containers ?? []).filter(({ state }) => state === "running").map(({ name }) => name);
     if (running.length > 0) this.timeline.add(uid, `runs since before this kubelet started: ${running.join(", ")}`);
     else this.#waiting.set(uid, this.#clock.monotonic());
@@ -52,6 +59,7 @@ export class Story {
   }
 
   saw(uid: string, seen: PodSnapshot | undefined): void {
+    if (this.#hidden.delete(uid)) this.#begin(uid, seen);
     const before = this.#told.get(uid);
     for (const { id, state, name, exitCode, reason, finishedAt } of seen?.containers ?? []) {
       // An end from before this kubelet is on its record in the status.
@@ -78,9 +86,10 @@ export class Story {
   forget(uid: string): void {
     this.timeline.forget(uid);
     this.#waiting.delete(uid);
+    this.#hidden.delete(uid);
   }
 
   get size(): number {
-    return this.timeline.size + this.#waiting.size + this.#told.size;
+    return this.timeline.size + this.#waiting.size + this.#hidden.size + this.#told.size;
   }
 }

@@ -44,6 +44,24 @@ test("Pods cleans up a pod that only ever waited for its namesake, without distu
   assert.deepEqual([pods.has("first"), pods.has("second")], [true, false]);
 });
 
+test("Pods stops what runs of a pod whose namesake was first, and starts it when that one is gone", async () => {
+  const { pods, workers } = running();
+  pods.want([podOf("first")]);
+  pods.want([podOf("first"), podOf("second")]);
+  pods.stopOrphans(["first", "second"]);
+  assert.deepEqual(
+    [...workers.values()].map(({ mailbox }) => mailbox.intent.goal),
+    ["run", "stop"],
+  );
+  workers.get("second")?.end();
+  await new Promise(setImmediate);
+  assert.equal(pods.has("second"), false, "it waits again");
+  pods.want([podOf("second")]);
+  workers.get("first")?.end();
+  await new Promise(setImmediate);
+  assert.equal(workers.get("second")?.mailbox.intent.goal, "run");
+});
+
 test("Pods of the API server that have one name do not wait for each other: the older was deleted by force", () => {
   const { pods, workers } = running();
   pods.want([podOf("first", "api")]);

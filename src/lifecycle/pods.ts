@@ -72,12 +72,19 @@ export class Pods {
   }
 
   /**
-   * Stops and removes what is on this node and nobody wants: in the runtime, on disk. Only to be called when every source has told its
-   * pods. Whoever comes with the same UID meanwhile waits until it is gone.
+   * Stops and removes what is on this node and has no worker, in the runtime and on disk: nobody wants it, or another pod was first to take its name, and
+   * the two must not run side by side. Only to be called when every source has told its pods. Whoever comes with the same UID meanwhile waits until it is
+   * gone.
    */
   stopOrphans(uids: readonly string[]): void {
     for (const uid of uids) {
-      if (this.#wanted.has(uid) || this.#entries.has(uid)) continue;
+      if (this.#entries.has(uid)) continue;
+      const pod = this.#wanted.get(uid);
+      if (pod) {
+        this.#deps.log.info("Stopping what runs of a pod whose name another one has", { pod: fullNameOf(pod), uid });
+        this.#start(uid, undefined, new Mailbox({ goal: "stop", uid, pod, grace: stopGraceOf(pod) }));
+        continue;
+      }
       this.#deps.log.info("Removing a pod that no source knows any more", { uid });
       const grace = this.#deps.orphanGrace(uid);
       this.#start(

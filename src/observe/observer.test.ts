@@ -158,7 +158,7 @@ async function start(): Promise<Bench & AsyncDisposable> {
   const running = observer.run(stop.signal).catch(() => {});
   runtime.tell({ kind: "resync" });
   await bench.pass(10_000);
-  await observer.synced;
+  await observer.listed;
   changed.length = 0;
   runtime.lists.length = 0;
   return Object.assign(bench, {
@@ -296,7 +296,7 @@ test("an exit of a container that goes before it was ever read leaves nothing be
   assert.equal(bench.observer.sizes.exits, 1);
   bench.runtime.pods.delete("a");
   await bench.observer.refresh("a", new AbortController().signal);
-  assert.deepEqual(bench.observer.sizes, { snapshots: 1, owners: 2, readings: 0, afresh: 0, exits: 0 });
+  assert.deepEqual(bench.observer.sizes, { snapshots: 1, owners: 2, readings: 0, afresh: 0, awaited: 0, exits: 0 });
 });
 
 test("a pod that is gone from the runtime has no snapshot, and nothing of it is kept", async () => {
@@ -306,7 +306,7 @@ test("a pod that is gone from the runtime has no snapshot, and nothing of it is 
   await bench.pass(10);
   assert.equal(bench.observer.snapshot("a"), undefined);
   assert.deepEqual(bench.changed, ["a"]);
-  assert.deepEqual(bench.observer.sizes, { snapshots: 1, owners: 2, readings: 0, afresh: 0, exits: 0 });
+  assert.deepEqual(bench.observer.sizes, { snapshots: 1, owners: 2, readings: 0, afresh: 0, awaited: 0, exits: 0 });
 });
 
 test("without an event source it lists by itself, every half second while things change, every five seconds later", async () => {

@@ -58,11 +58,13 @@ export class Observer {
   readonly #afresh = new Map<string, Set<string>>();
   /** Pods that are there but could not be read; each is tried again until it can. */
   readonly #unread = new Set<string>();
+  /** Pods that were listed, and not read yet for the first time. */
+  readonly #awaited = new Set<string>();
   /** Pods that somebody will have read when he is done with them. */
   readonly #held = new Set<string>();
   /** Pods of which events came meanwhile, and no reading since. */
   readonly #news = new Set<string>();
-  readonly #synced = Promise.withResolvers<void>();
+  readonly #listed = Promise.withResolvers<void>();
   #turn = 0;
   #answeredAt: Instant;
   /** When the runtime was first asked what it has not answered. */
@@ -79,9 +81,9 @@ export class Observer {
     return this.#askedAt === undefined ? Math.max(0, now - this.#answeredAt - SWEEP_SPAN) : now - this.#askedAt;
   }
 
-  /** Resolves after the first complete listing. */
-  get synced(): Promise<void> {
-    return this.#synced.promise;
+  /** Resolves when it is known which pods the runtime has something of; what, is told for each of them when it is read, and until then it is hidden. */
+  get listed(): Promise<void> {
+    return this.#listed.promise;
   }
 
   /** Newest snapshot; undefined when the runtime has nothing of this pod. */
@@ -91,11 +93,11 @@ export class Observer {
 
   /** The runtime has something of this pod, but what is not known: nothing can be decided about it yet. */
   isHidden(uid: string): boolean {
-    return this.#unread.has(uid) && !this.#snapshots.has(uid);
+    return (this.#unread.has(uid) || this.#awaited.has(uid)) && !this.#snapshots.has(uid);
   }
 
   uids(): readonly string[] {
-    return [...new Set([...this.#snapshots.keys(), ...this.#unread])];
+    return [...new Set([...this.#snapshots.keys(), ...this.#unread, ...this.#awaited])];
   }
 
   /** How much is kept, for those who watch that it does not grow. */
@@ -105,6 +107,7 @@ export class Observer {
       owners: this.#owners.size,
       readings: this.#readings.size,
       afresh: this.#afresh.size,
+      awaited: this.#awaited.size,
       exits: this.#exits.size,
     };
   }
@@ -158,6 +161,7 @@ export class Observer {
       throw error;
     }
     this.#unread.delete(uid);
+    this.#awaited.delete(uid);
     const there = idsOf(seen);
     for (const id of idsOf(before)) if (!there.has(id)) this.#disown(id);
     for (const id of there) this.#owners.set(id, uid);
@@ -335,6 +339,8 @@ export class Observer {
     const changed = [...listings].filter(([uid, listing]) => differs(listing, this.#snapshots.get(uid)));
     // At the start the list itself is what is known; later a pod is listed anew, for this list may be older than its snapshot.
     const first = this.#snapshots.size === 0 && this.#readings.size === 0;
+    for (const [uid] of changed) if (!this.#snapshots.has(uid)) this.#awaited.add(uid);
+    this.#listed.resolve();
     const readings: readonly (readonly [uid: string, reading: Promise<void>])[] = [
       ...changed.map(([uid, listing]) => {
         const take = () => this.#take(uid, listing, signal);
@@ -350,7 +356,6 @@ export class Observer {
       if (!(error instanceof KubeletError) || isFault(error, "runtime-unavailable")) throw error;
       this.#readLater(uid, error, signal);
     }
-    this.#synced.resolve();
     this.#deps.onListed?.(this.#deps.clock.monotonic() - begun);
     return changed.length + gone.length;
   }

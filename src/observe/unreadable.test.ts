@@ -108,7 +108,7 @@ test("Observer sees the other pods when one can't be read, and that one as soon 
   runtime.broken.add("bad");
   const { observer, rings, pass, end } = observe(runtime);
   await pass(10);
-  await observer.synced;
+  await observer.listed;
   assert.deepEqual(rings, ["good"]);
   assert.deepEqual([observer.isHidden("good"), observer.isHidden("bad")], [false, true]);
   assert.deepEqual([...observer.uids()].sort(), ["bad", "good"]);
@@ -165,5 +165,24 @@ test("Observer finds an end that fell just before it connected, and that the run
   runtime.states.set("web", "exited");
   await pass(6_000);
   assert.equal(observer.snapshot("web")?.containers[0]?.state, "exited");
+  end();
+});
+
+test("Observer tells which pods there are before it has read them, and hides each until then", async () => {
+  const runtime = new Runtime();
+  runtime.states.set("quick", "running").set("slow", "running");
+  const answer = Promise.withResolvers<void>();
+  runtime.onStatus = async (uid) => (uid === "slow" ? answer.promise : undefined);
+  const { observer, pass, end } = observe(runtime);
+  await observer.listed;
+  assert.deepEqual(
+    [observer.uids(), observer.isHidden("quick"), observer.isHidden("new")],
+    [["quick", "slow"], true, false],
+  );
+  await pass(10);
+  assert.deepEqual([observer.isHidden("quick"), observer.isHidden("slow")], [false, true]);
+  answer.resolve();
+  await pass(10);
+  assert.equal(observer.isHidden("slow"), false);
   end();
 });

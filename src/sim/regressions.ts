@@ -32,4 +32,9 @@ export const REGRESSIONS: readonly Regression[] = [
     seed: 4192,
     why: "a kubelet that started again took back the end of a container that was made and never started, of a pod told to have failed",
   },
+  {
+    seed: 2509,
+    why: "a pod ran unattended beside the one that had taken its name, after a start with the runtime away",
+  },
+  { seed: 2266, why: "a second sandbox was made for a pod that was listed, and not read yet" },
 ];
