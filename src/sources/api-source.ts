@@ -48,13 +48,18 @@ export class ApiPods {
 
   /** Takes in what changed; to be called after each list and each burst of watch events, also with no keys when the first list is there. */
   take(changed: Iterable<string>, objects: ApiObjects): void {
-    for (const key of changed) {
-      const object = objects.get(key);
-      if (object === undefined) this.#entries.delete(key);
-      else this.#entries.set(key, this.#read(key, object, this.#entries.get(key)));
-    }
+    let isNews = objects.hasSynced && !this.#hasSynced;
     this.#hasSynced ||= objects.hasSynced;
-    this.#bell.ring();
+    for (const key of changed) {
+      const before = this.#entries.get(key);
+      const object = objects.get(key);
+      const now = object && this.#read(key, object, before);
+      if (now) this.#entries.set(key, now);
+      else this.#entries.delete(key);
+      isNews ||= now?.run !== before?.run || now?.rejected !== undefined || before?.rejected !== undefined;
+    }
+    // Most of what a busy node hears is its own statuses.
+    if (isNews) this.#bell.ring();
   }
 
   /** What the API server has under this name now, mirror pods too, with its newest status. */
