@@ -7,7 +7,9 @@ import { join } from "node:path";
 import { busyboxImage, imageArchive } from "../scripts/lib/images.ts";
 import { waitFor } from "../scripts/lib/wait.ts";
 import * as methods from "../src/adapters/cri/methods.ts";
+import { CgroupRoot } from "../test/support/cgroups.ts";
 import { Containerd, type Release } from "../test/support/containerd.ts";
+import type { Scratch } from "../test/support/scratch.ts";
 import { CriClient } from "./cri-client.ts";
 import type { Who } from "./result.ts";
 import { RuntimeWatch } from "./runtime-watch.ts";
@@ -85,4 +87,13 @@ export class Lane {
     this.client.close();
     await this.containerd[Symbol.asyncDispose]();
   }
+}
+
+/** A lane with its own folder and cgroup below `scratch`; `cleanUp` closes it. */
+export async function openLane(
+  { who, subnet, scratch, release }: Pick<LanePlace, "who" | "subnet" | "release"> & { readonly scratch: Scratch },
+  cleanUp: AsyncDisposableStack,
+): Promise<Lane> {
+  const cgroup = cleanUp.use(new CgroupRoot(`${scratch.name}-${who}`));
+  return cleanUp.use(await Lane.open({ who, subnet, release, folder: scratch.path(who), cgroupRoot: cgroup.path }));
 }

@@ -5,12 +5,11 @@ import { join } from "node:path";
 import { enterOwnNetwork } from "../scripts/lib/own-network.ts";
 import { step } from "../scripts/lib/progress.ts";
 import { orAborted } from "../src/base/abort.ts";
-import { CgroupRoot } from "../test/support/cgroups.ts";
 import { Scratch } from "../test/support/scratch.ts";
 import { BareClient } from "./bare-client.ts";
 import { type Contenders, progress } from "./contenders.ts";
 import { KubeletNode } from "./kubelet-node.ts";
-import { Lane } from "./lane.ts";
+import { openLane } from "./lane.ts";
 import type { Options } from "./options.ts";
 import { buildOwn, goKubelet } from "./programs.ts";
 import type { Measured, RowName, Who } from "./result.ts";
@@ -46,11 +45,7 @@ export async function runBench(
   cleanUp.defer(() => traces.remove(scratch.folder));
   cleanUp.defer(() => keepLogs(scratch.folder, options.keepLogs));
   await enterOwnNetwork();
-  const open = async (who: Who, subnet: number): Promise<Lane> => {
-    const cgroup = cleanUp.use(new CgroupRoot(`${scratch.name}-${who}`));
-    const place = { who, subnet, folder: scratch.path(who), cgroupRoot: cgroup.path, release: options.containerd };
-    return cleanUp.use(await Lane.open(place));
-  };
+  const open = (who: Who, subnet: number) => openLane({ who, subnet, scratch, release: options.containerd }, cleanUp);
   const profile = options.cpuProf === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${options.cpuProf}` };
   const openNode = async (who: "ours" | "go", subnet: number, program: string): Promise<KubeletNode> => {
     const node = await KubeletNode.make(await open(who, subnet), program, who === "ours" ? profile : {});

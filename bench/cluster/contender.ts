@@ -4,6 +4,7 @@ import * as methods from "../../src/adapters/cri/methods.ts";
 import type { Node, Pod } from "../../src/model/kubernetes.ts";
 import type { ClusterNode } from "../../test/support/cluster-node.ts";
 import { IMAGE, isReady } from "../../test/support/kubelet.ts";
+import type { BareClient } from "../bare-client.ts";
 import { CriClient } from "../cri-client.ts";
 import { COMMAND } from "../lane.ts";
 import type { Options } from "../options.ts";
@@ -16,6 +17,8 @@ export interface ClusterContenders {
   readonly options: Options;
   /** Ours first. */
   readonly all: readonly Contender[];
+  /** In no cluster: what the runtime's part of a row takes. Only there for rows that show it. */
+  readonly bare: BareClient | undefined;
   readonly requests: RequestLog;
 }
 
@@ -140,7 +143,7 @@ const isDeleted = ({ metadata }: Pod): boolean => metadata?.deletionTimestamp !=
 export class Samples {
   readonly by: Partial<Record<Who, number[]>> = {};
 
-  add({ who }: Pick<Contender, "who">, ...values: readonly number[]): void {
+  add({ who }: { readonly who: Who }, ...values: readonly number[]): void {
     this.by[who] = [...(this.by[who] ?? []), ...values];
   }
 

@@ -7,7 +7,9 @@ import { orAborted } from "../../src/base/abort.ts";
 import type { Node, Pod } from "../../src/model/kubernetes.ts";
 import { TestCluster } from "../../test/support/cluster.ts";
 import { Scratch } from "../../test/support/scratch.ts";
+import { BareClient } from "../bare-client.ts";
 import { progress } from "../contenders.ts";
+import { openLane } from "../lane.ts";
 import type { Options } from "../options.ts";
 import { buildOwn, goKubelet } from "../programs.ts";
 import type { ClusterRowName, Measured } from "../result.ts";
@@ -32,6 +34,11 @@ const ROWS: Readonly<Record<ClusterRowName, (contenders: ClusterContenders) => P
   recover,
   delete: deletePods,
 };
+
+/** Rows of which most is the runtime's work. */
+const WITH_FLOOR: ReadonlySet<ClusterRowName> = new Set(["burst", "delete"]);
+/** None that a node has. */
+const BARE_SUBNET = 9;
 
 /** No disk of the machine is too full to start pods. */
 const CONFIG = { evictionHard: { "memory.available": "1Mi", "nodefs.available": "1%", "imagefs.available": "1%" } };
@@ -70,9 +77,17 @@ export async function runClusterBench(
     await open("ours", launcher, env),
     ...(goProgram === undefined ? [] : [await open("go", goProgram, {})]),
   ]);
+  const withFloor = options.clusterRows.some((row) => WITH_FLOOR.has(row));
+  const bare = withFloor
+    ? new BareClient(
+        await openLane({ who: "bare", subnet: BARE_SUBNET, scratch, release: options.containerd }, cleanUp),
+      )
+    : undefined;
   for (const contender of all) await warm(contender);
+  await bare?.runPod("warm");
+  await bare?.removeAll();
   for (const name of options.clusterRows) {
-    const measured = await orAborted(ROWS[name]({ options, all, requests }), signal);
+    const measured = await orAborted(ROWS[name]({ options, all, bare, requests }), signal);
     progress("");
     onRow(measured);
   }

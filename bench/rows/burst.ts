@@ -1,11 +1,9 @@
 import { type Contenders, inTurn, kubeletsOf, progress } from "../contenders.ts";
 import { cpuTime } from "../process-cost.ts";
 import { atMost, type Measured, ROW_TITLES, type Who } from "../result.ts";
-import { isStart } from "../runtime-watch.ts";
 import { median } from "../stats.ts";
 
 const PODS = 50;
-const IN_FLIGHT = 4;
 
 /** From the rename of the first manifest to the start of the last container; the bare client has four pods in work at any time. */
 export async function burst(contenders: Contenders): Promise<readonly Measured[]> {
@@ -30,12 +28,9 @@ export async function burst(contenders: Contenders): Promise<readonly Measured[]
       who: "bare",
       run: async (round) => {
         const names = Array.from({ length: PODS }, (_, index) => `burst-${round}-${index}`);
-        const started = bare.lane.watch.some(`${PODS} containers of the bare client`, PODS, isStart);
-        const before = Date.now();
-        await bare.runPods(names, IN_FLIGHT);
-        const events = await started;
+        const took = await bare.runPods(names);
         await bare.removeAll();
-        return Math.max(...events.map(({ at }) => at)) - before;
+        return took;
       },
     },
   ];

@@ -8,8 +8,8 @@ const PODS = 50;
 /** Where the Go kubelet is not measured beside us, its figure of another run (DESIGN.md section 5). */
 const GO_BEFORE = 12_000;
 
-/** From the first pod that is bound to the last that is ready. */
-export async function burst({ all, options }: ClusterContenders): Promise<readonly Measured[]> {
+/** From the first pod that is bound to the last that is ready; the bare client, which has no API server, from its first call to the last container's start. */
+export async function burst({ all, bare, options }: ClusterContenders): Promise<readonly Measured[]> {
   const took = new Samples();
   const cpu = new Samples();
   for (let round = 0; round < options.rounds; round++) {
@@ -21,6 +21,11 @@ export async function burst({ all, options }: ClusterContenders): Promise<readon
       cpu.add(contender, cpuTime(contender.pid) - before);
       await contender.clear();
     }
+    if (bare === undefined) continue;
+    progress(`burst ${round + 1}/${options.rounds}: bare`);
+    const names = Array.from({ length: PODS }, (_, index) => `burst-${round}-${index}`);
+    took.add(bare.lane, await bare.runPods(names));
+    await bare.removeAll();
   }
   const go = took.of("go");
   const text = `≤ 0.6 × Go${go.length > 0 ? "" : " of an earlier run"}`;

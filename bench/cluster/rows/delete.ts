@@ -6,8 +6,11 @@ import { type ClusterContenders, MANY, Samples } from "../contender.ts";
 /** Where the Go kubelet is not measured beside us, its figure of another run (DESIGN.md section 5). */
 const GO_BEFORE = 10_900;
 
-/** All pods by one request: from the first that is marked as deleted to the last that is gone. Their processes end at once when told to. */
-export async function deletePods({ all, options }: ClusterContenders): Promise<readonly Measured[]> {
+/**
+ * All pods by one request: from the first that is marked as deleted to the last that is gone. Their processes end at once when told to. The bare client, which
+ * has no API server, only stops and removes them.
+ */
+export async function deletePods({ all, bare, options }: ClusterContenders): Promise<readonly Measured[]> {
   const took = new Samples();
   for (let round = 0; round < options.rounds; round++) {
     for (const contender of inTurn(all, round)) {
@@ -15,6 +18,10 @@ export async function deletePods({ all, options }: ClusterContenders): Promise<r
       await contender.fill(MANY);
       took.add(contender, await contender.clear());
     }
+    if (bare === undefined) continue;
+    progress(`delete ${round + 1}/${options.rounds}: bare`);
+    await bare.runPods(Array.from({ length: MANY }, (_, index) => `delete-${round}-${index}`));
+    took.add(bare.lane, await bare.removeAll());
   }
   const go = took.of("go");
   const text = `≤ 0.6 × Go${go.length > 0 ? "" : " of an earlier run"}`;
