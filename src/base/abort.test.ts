@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
-import { orAborted, untilAborted } from "./abort.ts";
+import { Life, orAborted, untilAborted } from "./abort.ts";
 
 test("orAborted() gives what the promise gives, and leaves no listener behind", async () => {
   const { signal } = new AbortController();
@@ -16,4 +16,16 @@ test("orAborted() rejects with the reason, whether it comes before or meanwhile"
   life.abort(new Error("over"));
   for (const one of waiting) await assert.rejects(one, /^Error: over$/);
   await assert.rejects(orAborted(Promise.resolve(1), life.signal), /^Error: over$/);
+});
+
+test("Life ends with its parent, also one that has ended, and leaves no listener behind", () => {
+  const parent = new AbortController();
+  const [whole, over] = [new Life(parent.signal), new Life(parent.signal)];
+  over[Symbol.dispose]();
+  assert.equal(getEventListeners(parent.signal, "abort").length, 1);
+  parent.abort("done");
+  assert.deepEqual([whole.signal.reason, over.signal.aborted], ["done", false]);
+  assert.equal(new Life(parent.signal).signal.reason, "done");
+  whole[Symbol.dispose]();
+  assert.equal(getEventListeners(parent.signal, "abort").length, 0);
 });

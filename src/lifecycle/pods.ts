@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { Life } from "../base/abort.ts";
 import type { Log } from "../base/log.ts";
 import { millis } from "../base/units.ts";
 import type { Ending } from "../model/ending.ts";
@@ -145,7 +146,8 @@ export class Pods {
     const ending = this.#endings.get(uid);
     if (ending) mailbox.end(ending);
     this.#endings.delete(uid);
-    const work = this.#deps.work(mailbox, this.#signal).then(
+    const life = new Life(this.#signal);
+    const work = this.#deps.work(mailbox, life.signal).then(
       () => {
         this.#entries.delete(uid);
         this.#deps.onGone(uid);
@@ -156,7 +158,10 @@ export class Pods {
       },
     );
     this.#working.add(work);
-    void work.finally(() => this.#working.delete(work));
+    void work.finally(() => {
+      life[Symbol.dispose]();
+      this.#working.delete(work);
+    });
   }
 }
 

@@ -1,3 +1,4 @@
+import { Life } from "../base/abort.ts";
 import { Semaphore } from "../base/semaphore.ts";
 import { seconds } from "../base/units.ts";
 import type { Container, Pod, PodStatus } from "../model/kubernetes.ts";
@@ -185,7 +186,7 @@ export class Probes {
       adopted: watched.adopted && { known: verdict !== undefined },
       chance: random.fraction(),
     });
-    const life = new AbortController();
+    const life = new Life(this.#signal);
     watched.probers.set(kind, life);
     const done = prober(
       { kind, probe, firstAt: beginning, verdict },
@@ -205,14 +206,11 @@ export class Probes {
       },
       life.signal,
     );
-    const end = () => life.abort(this.#signal.reason);
-    this.#signal.addEventListener("abort", end, { once: true });
-    if (this.#signal.aborted) end();
     done
       .catch((error: unknown) => {
         if (!life.signal.aborted) this.#deps.onBug(error);
       })
-      .finally(() => this.#signal.removeEventListener("abort", end));
+      .finally(() => life[Symbol.dispose]());
   }
 
   async #ask(own: PodProbes, watched: Watched, kind: ProbeKind, signal: AbortSignal): Promise<Answer> {
