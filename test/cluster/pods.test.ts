@@ -294,6 +294,8 @@ describe("pods of a cluster", () => {
     // The cluster must have noticed the node again before anything new runs on it.
     await cluster.node.untilReady();
     await cluster.createPod(shellPod("after", STAY));
+    // client-go's back-off may keep the scheduler from watching again for a minute.
+    await cluster.waitFor("after", ({ spec }) => spec?.nodeName !== undefined, { timeoutMs: 150_000 });
     await cluster.waitReady("after");
     await cluster.kubectl("delete", "pod", "steady", "crashing", "ending", "after");
   });
