@@ -13,7 +13,7 @@ export async function burst(contenders: Contenders): Promise<readonly Measured[]
   await bare.runPod("warm-burst");
   const samples: Partial<Record<Who, number[]>> = {};
   const cpu: Partial<Record<Who, number[]>> = {};
-  const runners: readonly { readonly who: Who; readonly run: (round: number) => Promise<number> }[] = [
+  const runners: readonly { readonly who: Who; readonly run: () => Promise<number> }[] = [
     ...kubelets.map((kubelet) => ({
       who: kubelet.lane.who,
       run: async () => {
@@ -26,9 +26,8 @@ export async function burst(contenders: Contenders): Promise<readonly Measured[]
     })),
     {
       who: "bare",
-      run: async (round) => {
-        const names = Array.from({ length: PODS }, (_, index) => `burst-${round}-${index}`);
-        const took = await bare.runPods(names);
+      run: async () => {
+        const took = await bare.runPods(PODS);
         await bare.removeAll();
         return took;
       },
@@ -37,7 +36,7 @@ export async function burst(contenders: Contenders): Promise<readonly Measured[]
   for (let round = 0; round < options.rounds; round++) {
     for (const { who, run } of inTurn(runners, round)) {
       progress(`burst ${round + 1}/${options.rounds}: ${who}`);
-      samples[who] = [...(samples[who] ?? []), await run(round)];
+      samples[who] = [...(samples[who] ?? []), await run()];
     }
   }
   const ours = median(samples.ours ?? []);

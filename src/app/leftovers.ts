@@ -64,16 +64,16 @@ export class Leftovers {
 
   async #remove(): Promise<void> {
     const { observer, pods, wanted, disk } = this.#deps;
-    const everything = new Set([...observer.uids(), ...(await uidsOnDisk(disk))]);
+    const everything = [...new Set([...observer.uids(), ...(await uidsOnDisk(disk))])];
     const { incomplete } = wanted;
     const mayBeWanted = (uid: string) => {
       const source = sourceOfOrphan(observer.snapshot(uid));
       return incomplete.size > 0 && (source === undefined || incomplete.has(source));
     };
     // How long a pod may take to stop stands on its containers.
-    const hidden = new Set([...everything].filter((uid) => observer.isHidden(uid) && !pods.has(uid)));
+    const hidden = new Set(everything.filter((uid) => observer.isHidden(uid) && !pods.has(uid)));
     for (const uid of hidden) this.#later.add(uid);
-    pods.stopOrphans([...everything].filter((uid) => !hidden.has(uid) && !mayBeWanted(uid)));
+    pods.stopOrphans(everything.filter((uid) => !hidden.has(uid) && !mayBeWanted(uid)));
     await removeDeadLinks(disk);
   }
 }

@@ -1,3 +1,4 @@
+import { Life } from "./abort.ts";
 import type { Millis } from "./units.ts";
 
 /**
@@ -10,9 +11,7 @@ export async function within<T>(
   { work, late, signal }: { work(signal: AbortSignal): Promise<T>; late(): T; signal: AbortSignal },
 ): Promise<T> {
   signal.throwIfAborted();
-  const life = new AbortController();
-  const onAbort = () => life.abort(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
+  using life = new Life(signal);
   const timeout = clock.sleep(span, life.signal).then(late);
   const result = work(life.signal);
   timeout.catch(() => {});
@@ -20,7 +19,6 @@ export async function within<T>(
   try {
     return await Promise.race([result, timeout]);
   } finally {
-    signal.removeEventListener("abort", onAbort);
     life.abort();
   }
 }

@@ -1,3 +1,4 @@
+import { Life } from "../base/abort.ts";
 import { Bell } from "../base/bell.ts";
 import { type Instant, type Millis, millis, until } from "../base/units.ts";
 import type { Ending } from "../model/ending.ts";
@@ -96,16 +97,13 @@ export class Mailbox {
   async rest(clock: Clock, wakeAt: Instant | undefined, signal: AbortSignal): Promise<void> {
     if (wakeAt === undefined) return this.#bell.wait(signal);
     signal.throwIfAborted();
-    const turn = new AbortController();
     // Not AbortSignal.any(): each pod rests all the time, and that costs more than everything else here.
-    const end = () => turn.abort(signal.reason);
-    signal.addEventListener("abort", end, { once: true });
+    using turn = new Life(signal);
     try {
       const ring = this.#bell.wait(turn.signal);
       const alarm = clock.sleep(until(clock.monotonic(), wakeAt), turn.signal);
       await Promise.race([ring, alarm]);
     } finally {
-      signal.removeEventListener("abort", end);
       turn.abort(RUNG);
     }
   }

@@ -56,7 +56,7 @@ export class Pods {
     const wanted = new Map(pods.map((pod) => [uidOf(pod) as string, pod]));
     for (const [uid, pod] of this.#wanted) {
       if (wanted.has(uid)) continue;
-      const stop: PodIntent = { goal: "stop", uid, pod, grace: stopGraceOf(pod) };
+      const stop = stopOf(pod);
       const entry = this.#entries.get(uid);
       if (entry) entry.mailbox.offer(stop);
       // It waited for its name. An earlier kubelet may have left something of it all the same.
@@ -83,7 +83,7 @@ export class Pods {
       const pod = this.#wanted.get(uid);
       if (pod) {
         this.#deps.log.info("Stopping what runs of a pod whose name another one has", { pod: fullNameOf(pod), uid });
-        this.#start(uid, undefined, new Mailbox({ goal: "stop", uid, pod, grace: stopGraceOf(pod) }));
+        this.#start(uid, undefined, new Mailbox(stopOf(pod)));
         continue;
       }
       this.#deps.log.info("Removing a pod that no source knows any more", { uid });
@@ -165,7 +165,7 @@ export class Pods {
   }
 }
 
-function intentOf(pod: Pod): PodIntent {
-  const uid = uidOf(pod);
-  return isDeleted(pod) ? { goal: "stop", uid, pod, grace: stopGraceOf(pod), keep: true } : { goal: "run", uid, pod };
-}
+const intentOf = (pod: Pod): PodIntent =>
+  isDeleted(pod) ? { ...stopOf(pod), keep: true } : { goal: "run", uid: uidOf(pod), pod };
+
+const stopOf = (pod: Pod) => ({ goal: "stop", uid: uidOf(pod), pod, grace: stopGraceOf(pod) }) as const;

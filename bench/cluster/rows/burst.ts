@@ -23,8 +23,7 @@ export async function burst({ all, bare, options }: ClusterContenders): Promise<
     }
     if (bare === undefined) continue;
     progress(`burst ${round + 1}/${options.rounds}: bare`);
-    const names = Array.from({ length: PODS }, (_, index) => `burst-${round}-${index}`);
-    took.add(bare.lane, await bare.runPods(names));
+    took.add(bare.lane, await bare.runPods(PODS));
     await bare.removeAll();
   }
   const go = took.of("go");

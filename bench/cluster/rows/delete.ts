@@ -20,7 +20,7 @@ export async function deletePods({ all, bare, options }: ClusterContenders): Pro
     }
     if (bare === undefined) continue;
     progress(`delete ${round + 1}/${options.rounds}: bare`);
-    await bare.runPods(Array.from({ length: MANY }, (_, index) => `delete-${round}-${index}`));
+    await bare.runPods(MANY);
     took.add(bare.lane, await bare.removeAll());
   }
   const go = took.of("go");
