@@ -152,16 +152,33 @@ test("a token that can't be replaced serves until it expires, and is asked for a
   assert.ok(!lines.join().includes("secret-"), "no token is logged");
 });
 
-test("a first 'forbidden' is asked again soon, a lasting one is told", async () => {
-  const { token, state, requests, pass } = open();
-  state.fails = refused(403, "Forbidden", "no relationship found");
-  const asking = token();
-  await pass(30);
-  state.fails = undefined;
-  assert.match(await asking, /^secret-/);
-  assert.ok(requests.length >= 2);
-  state.fails = refused(403, "Forbidden", "no relationship found");
-  assert.match(await token({ audience: "x" }), /^failed to fetch token: .*no relationship found/);
+test("a server that has not heard of the pod yet is asked again soon, a lasting refusal is told", async () => {
+  const outdated = [
+    refused(403, "Forbidden", "no relationship found"),
+    refused(
+      404,
+      "NotFound",
+      'API server refused to create serviceaccounts/token "n/sa": pod "p" not found (404 NotFound)',
+    ),
+  ];
+  for (const refusal of outdated) {
+    const { token, state, requests, pass } = open();
+    state.fails = refusal;
+    const asking = token();
+    await pass(30);
+    state.fails = undefined;
+    assert.match(await asking, /^secret-/);
+    assert.ok(requests.length >= 2);
+    state.fails = refusal;
+    assert.ok((await token({ audience: "x" })).startsWith("failed to fetch token: "));
+  }
+});
+
+test("no such ServiceAccount is told at once", async () => {
+  const { token, state, requests } = open();
+  state.fails = refused(404, "NotFound", 'serviceaccounts "sa" not found');
+  assert.match(await token(), /^failed to fetch token: .*serviceaccounts "sa" not found/);
+  assert.equal(requests.length, 1);
 });
 
 test("an answer without a usable token is refused", async () => {

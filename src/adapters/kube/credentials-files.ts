@@ -96,7 +96,9 @@ async function readCertificate(
   { cert, key }: { readonly cert: Pem; readonly key: Pem },
   deps: CredentialDeps,
 ): Promise<KeyPair> {
-  const [certText, keyText] = await Promise.all([textOf(cert, "certificate", deps), textOf(key, "key", deps)]);
+  // One after the other: with both missing, the same one is always the one that is said.
+  const certText = await textOf(cert, "certificate", deps);
+  const keyText = await textOf(key, "key", deps);
   try {
     return readKeyPair(certText, keyText);
   } catch (error) {
