@@ -1,3 +1,4 @@
+import { Life } from "../../base/abort.ts";
 import { KubeletError } from "../../base/fault.ts";
 import type { Log } from "../../base/log.ts";
 import { type Millis, millis } from "../../base/units.ts";
@@ -68,9 +69,7 @@ export class Exchanges {
   /** An exchange that lasts until it is disposed of. */
   open(exchange: Exchange, signal: AbortSignal) {
     const { clock } = this.#deps;
-    const cut = new AbortController();
-    const onAbort = () => cut.abort(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
+    const cut = new Life(signal);
     const { limit } = exchange;
     let slow: SlowError | undefined;
     if (limit !== undefined) {
@@ -99,7 +98,7 @@ export class Exchanges {
         }
       },
       async [Symbol.asyncDispose]() {
-        signal.removeEventListener("abort", onAbort);
+        cut[Symbol.dispose]();
         cut.abort(new Error("over"));
       },
     };
