@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
+import { defaultRoutesOf } from "../adapters/linux/routes.ts";
 
 /**
  * Addresses of this node, the main one first: as `--node-ip` says, else those of the interface with the default route, else any that is
@@ -22,11 +23,10 @@ export function nodeAddresses(nodeIp: string): readonly string[] {
   return [chosen?.address ?? "127.0.0.1"];
 }
 
-/** Name of the interface of the default route (destination 0) in /proc/net/route. */
+/** Name of the interface of the IPv4 default route. */
 function defaultInterface(): string | undefined {
   try {
-    const rows = readFileSync("/proc/net/route", "utf8").split("\n").slice(1);
-    return rows.map((row) => row.split("\t")).find(([, destination]) => destination === "00000000")?.[0];
+    return defaultRoutesOf(readFileSync("/proc/net/route", "utf8"), "")[0]?.interface;
   } catch {
     return undefined;
   }

@@ -4,23 +4,16 @@ import { type Instant, millis } from "../base/units.ts";
 import type { ContainerExit, PodSnapshot, RuntimeEvent } from "../model/runtime.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Runtime } from "../ports/runtime.ts";
+import { CatchUp, SWEEP_SPAN } from "./catch-up.ts";
 import { Exits } from "./exits.ts";
 import { groupByPod, type Listing } from "./listing.ts";
 import { differs, readPod } from "./read-pod.ts";
 import { Readings } from "./readings.ts";
 
-const SWEEP_SPAN = millis(5 * 60_000);
 const RETRY_SPAN = millis(1_000);
 const LONGEST_RETRY_SPAN = 60_000;
 /** How long events of a pod that is held can wait. */
 const HOLD_SPAN = millis(1_000);
-/**
- * After a connect the list is read again after each of these: an exit just before it is told by no event, and the runtime's answers may lag behind
- * such an exit. Measured on containerd 1.6: up to 180 ms, more while it reads its containers at its own start.
- */
-const SECOND_LOOKS = [millis(1_000), millis(4_000)];
-/** Pace of the relist while no event source is connected: quick after a change, slower while nothing happens. */
-const RELIST_SPAN = { quickest: 500, slowest: 5_000 };
 
 export interface ObserverDeps {
   readonly runtime: Pick<Runtime, "events" | "listSandboxes" | "listContainers" | "sandboxStatus" | "containerStatus">;
@@ -65,7 +58,7 @@ export class Observer {
   /** Pods of which events came meanwhile, and no reading since. */
   readonly #news = new Set<string>();
   readonly #listed = Promise.withResolvers<void>();
-  #turn = 0;
+  readonly #catchUp: CatchUp;
   #answeredAt: Instant;
   /** When the runtime was first asked what it has not answered. */
   #askedAt: Instant | undefined;
@@ -73,6 +66,7 @@ export class Observer {
   constructor(deps: ObserverDeps) {
     this.#deps = deps;
     this.#answeredAt = deps.clock.monotonic();
+    this.#catchUp = new CatchUp({ ...deps, listAll: (signal) => this.listAll(signal) });
   }
 
   /** For how long an answer of the runtime is overdue, in milliseconds. Nobody asks it while nothing happens, but a sweep is due. */
@@ -187,7 +181,7 @@ export class Observer {
   /** Runs for ever: events, sweeps, relists. Rejects with `signal.reason`. */
   async run(signal: AbortSignal): Promise<never> {
     const failed = Promise.withResolvers<never>();
-    const loops = [this.#followEvents(signal), this.#sweep(signal)];
+    const loops = [this.#followEvents(signal), this.#catchUp.sweep(signal)];
     for (const loop of loops) loop.catch(failed.reject);
     return failed.promise;
   }
@@ -197,7 +191,7 @@ export class Observer {
       for await (const event of this.#deps.runtime.events(signal, (id) => this.#isNews(id))) {
         if (event.kind === "resync" || event.kind === "lost") {
           if (event.kind === "lost") this.#deps.onLost?.();
-          this.#catchUp(event.kind, signal);
+          this.#catchUp.begin(event.kind, signal);
         } else if (event.kind === "exited") {
           this.#onExit(event).catch((error) => this.#complain("Cannot tell of an end early", error, signal));
         } else {
@@ -277,54 +271,6 @@ export class Observer {
         this.#complain("Cannot read pod, will try again", error, signal, { uid });
       }
       span = Math.min(span * 2, LONGEST_RETRY_SPAN);
-    }
-  }
-
-  /** One loop at a time lists what events may have missed: a newer `resync` or `lost` replaces the older loop. */
-  #catchUp(kind: "resync" | "lost", signal: AbortSignal): void {
-    const turn = ++this.#turn;
-    const loop = kind === "resync" ? this.#resync(turn, signal) : this.#relist(turn, signal);
-    loop.catch((error) => this.#complain("Stopped listing the runtime's pods", error, signal));
-  }
-
-  async #resync(turn: number, signal: AbortSignal): Promise<void> {
-    while (turn === this.#turn && (await this.#tryList(signal)) === undefined) {
-      await this.#deps.clock.sleep(RETRY_SPAN, signal);
-    }
-    if (turn === this.#turn) this.#deps.onResync();
-    for (const span of SECOND_LOOKS) {
-      await this.#deps.clock.sleep(span, signal);
-      if (turn !== this.#turn) return;
-      await this.#tryList(signal);
-    }
-  }
-
-  async #relist(turn: number, signal: AbortSignal): Promise<void> {
-    let span = RELIST_SPAN.quickest;
-    let answered = false;
-    while (turn === this.#turn) {
-      const changed = await this.#tryList(signal);
-      if (changed !== undefined && !answered) this.#deps.onResync();
-      answered = changed !== undefined;
-      span = changed ? RELIST_SPAN.quickest : Math.min(span * 1.5, RELIST_SPAN.slowest);
-      await this.#deps.clock.sleep(millis(span), signal);
-    }
-  }
-
-  /** Trusts no event source: what the events did not tell is found here, late but surely. */
-  async #sweep(signal: AbortSignal): Promise<never> {
-    for (;;) {
-      await this.#deps.clock.sleep(SWEEP_SPAN, signal);
-      await this.#tryList(signal);
-    }
-  }
-
-  async #tryList(signal: AbortSignal): Promise<number | undefined> {
-    try {
-      return await this.listAll(signal);
-    } catch (error) {
-      this.#complain("Cannot list the runtime's pods", error, signal);
-      return undefined;
     }
   }
 
