@@ -4,9 +4,8 @@ import { decodePod, decodePodList } from "../model/decode.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { uidOf } from "../model/pod.ts";
 import { manifestText, parseYamlDocument } from "../model/yaml.ts";
-import type { Origin } from "./static-pod.ts";
 import { staticPod } from "./static-pod.ts";
-import type { ManifestWarning } from "./update.ts";
+import type { ManifestWarning, Origin } from "./update.ts";
 
 /** What a manifest's text means. */
 export type Manifest =

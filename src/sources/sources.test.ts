@@ -13,7 +13,7 @@ import type { HttpClient } from "../ports/http.ts";
 import type { SourcesOptions, SourceUpdate } from "./index.ts";
 import { readSources } from "./index.ts";
 import { readManifest } from "./manifest.ts";
-import type { Origin } from "./static-pod.ts";
+import type { Origin } from "./update.ts";
 
 const utf8 = new TextEncoder();
 const FOLDER = "/m";

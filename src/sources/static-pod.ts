@@ -5,19 +5,8 @@ import type { Pod, Toleration } from "../model/kubernetes.ts";
 import { ANNOTATION_CONFIG_HASH, ANNOTATION_CONFIG_SEEN, ANNOTATION_CONFIG_SOURCE } from "../model/names.ts";
 import { isPodUid } from "../model/path-names.ts";
 import { validatePod } from "../model/validate.ts";
-import type { Written } from "./static-uid.ts";
-import { staticUid } from "./static-uid.ts";
-import type { StaticSource } from "./update.ts";
-
-/** Where a manifest comes from. */
-export interface Origin {
-  readonly source: StaticSource;
-  /** Path of the file, or the URL. */
-  readonly where: string;
-  readonly nodeName: string;
-  /** When the manifest was first seen. */
-  readonly seen: Date;
-}
+import { staticUid, type Written } from "./static-uid.ts";
+import type { Origin } from "./update.ts";
 
 export type StaticPod =
   | { readonly kind: "pod"; readonly pod: Pod; readonly warnings: readonly Problem[] }

@@ -7,9 +7,9 @@ import { GO_POD_TYPES } from "../model/go-pod-types.ts";
 import { POD_SCHEMA } from "../model/pod-schema.ts";
 import { parseYamlDocument } from "../model/yaml.ts";
 import { readManifest } from "./manifest.ts";
-import type { Origin } from "./static-pod.ts";
 import type { StaticUid } from "./static-uid.ts";
 import { staticUid } from "./static-uid.ts";
+import type { Origin } from "./update.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 /** Made by Go: see scripts/generate-static-pod-uid.ts. */

@@ -3,7 +3,7 @@ import { defaultPod } from "../model/defaults.ts";
 import { fnv128 } from "../model/fnv128.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { canonicalJson } from "./canonical-json.ts";
-import type { Origin } from "./static-pod.ts";
+import type { Origin } from "./update.ts";
 
 export interface StaticUid {
   readonly uid: string;

@@ -6,6 +6,16 @@ export type StaticSource = "file" | "http";
 /** `api`: the API server's pods of this node. */
 export type PodSource = StaticSource | "api";
 
+/** Where a manifest comes from. */
+export interface Origin {
+  readonly source: StaticSource;
+  /** Path of the file, or the URL. */
+  readonly where: string;
+  readonly nodeName: string;
+  /** When the manifest was first seen. */
+  readonly seen: Date;
+}
+
 /** Everything that one source wants on this node now, not a difference: the newest update is the only one that counts. */
 export interface SourceUpdate {
   readonly source: PodSource;

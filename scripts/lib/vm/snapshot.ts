@@ -8,10 +8,10 @@ import { join } from "node:path";
 import { busyboxImage, imageArchive, pauseImage } from "../images.ts";
 import { step } from "../progress.ts";
 import { run } from "../run.ts";
+import { waitForBoot } from "./boot.ts";
 import { Emulator, FORM, PROGRAM } from "./emulator.ts";
 import { ensureImage, touch, type VmImage, vmCache } from "./image.ts";
 import { BUSYBOX_IMAGE, PAUSE_IMAGE } from "./image-files.ts";
-import { waitForBoot } from "./vm.ts";
 
 export interface Snapshot {
   readonly image: VmImage;

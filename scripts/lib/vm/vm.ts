@@ -8,13 +8,13 @@ import { basename, dirname, join } from "node:path";
 import { run } from "../run.ts";
 import { waitFor } from "../wait.ts";
 import { type AgentResult, TIMED_OUT } from "./agent.ts";
+import { BOOT_MS, waitForBoot } from "./boot.ts";
 import { Emulator } from "./emulator.ts";
 import type { QmpEvent } from "./qmp.ts";
 import { ensureSnapshot } from "./snapshot.ts";
 
 /** Where the files of `BootOptions.files` are, read-only. */
 export const SHARE = "/share";
-const BOOT_MS = 300_000;
 const COMMAND_S = 60;
 /** For an emulated machine on a busy one: only then is it taken for dead. */
 const DEAF_S = 60;
@@ -233,24 +233,6 @@ export class Vm implements AsyncDisposable {
 
   #console(): string {
     return `the end of its console:\n${this.#emulator?.console() ?? "(it was not started)"}`;
-  }
-}
-
-/** Until the agent speaks and systemd has started everything. */
-export async function waitForBoot(emulator: Emulator): Promise<void> {
-  const timeout = Promise.withResolvers<never>();
-  const why = () => new Error(`the virtual machine did not boot within ${BOOT_MS / 1000} s\n${emulator.console()}`);
-  const timer = setTimeout(() => timeout.reject(why()), BOOT_MS);
-  try {
-    await Promise.race([emulator.agent.ready, timeout.promise]);
-    const { stdout } = await Promise.race([
-      emulator.agent.run("systemctl is-system-running --wait; systemctl --failed --no-legend", BOOT_MS / 1000),
-      timeout.promise,
-    ]);
-    if (!stdout.toString().startsWith("running"))
-      throw new Error(`the virtual machine booted badly: ${stdout}\n${emulator.console()}`);
-  } finally {
-    clearTimeout(timer);
   }
 }
 
