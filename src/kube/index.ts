@@ -1,3 +1,4 @@
+export { isUnheardOf, onceAuthorized, onceHeardOf } from "./authorized.ts";
 export { decodeKubeconfig, type Kubeconfig, type KubeconfigCluster, readKubeconfig } from "./kubeconfig.ts";
 export { kubeconfigText } from "./kubeconfig-text.ts";
 export { References } from "./references.ts";

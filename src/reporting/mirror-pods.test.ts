@@ -163,3 +163,22 @@ test("MirrorPods does not touch a pod of its name that is no mirror pod", async 
   assert.equal(mirror()?.metadata?.uid, "u");
   assert.ok(api.requests < 90, `${api.requests} requests in ten minutes`);
 });
+
+test("MirrorPods asks again soon while the server's admission has not heard of the node, or of the mirror pod", async () => {
+  const { api, want, run, mirror } = open();
+  let unheardOf = 'node "n" not found';
+  api.faults.judge = () =>
+    unheardOf === "" ? undefined : { kind: "refused", status: 404, reason: "NotFound", why: unheardOf };
+  want([staticPod("h1")]);
+  await run(100);
+  unheardOf = "";
+  await run(300);
+  assert.equal(hashOf(mirror()), "h1");
+  unheardOf = 'pod "p" not found';
+  want([staticPod("h2")]);
+  await run(5_000);
+  assert.equal(hashOf(mirror()), "h1");
+  unheardOf = "";
+  await run(30_000);
+  assert.equal(hashOf(mirror()), "h2");
+});

@@ -2,7 +2,7 @@ import { Bell } from "../base/bell.ts";
 import { isFault, KubeletError } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
 import { type Millis, millis, seconds } from "../base/units.ts";
-import { isAlreadyExists, isConflict, isNotFound, Pace } from "../kube/index.ts";
+import { isAlreadyExists, onceHeardOf, Pace } from "../kube/index.ts";
 import type { Node, Pod } from "../model/kubernetes.ts";
 import { ANNOTATION_CONFIG_HASH, ANNOTATION_CONFIG_MIRROR, ANNOTATION_CONFIG_SOURCE } from "../model/names.ts";
 import { annotationOf, fullNameOf, nameOf, namespaceOf, uidOf } from "../model/pod.ts";
@@ -10,6 +10,7 @@ import { podText } from "../model/subject.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { KubeApi } from "../ports/kube-api.ts";
 import type { Random } from "../ports/random.ts";
+import { deletePod } from "./delete-pod.ts";
 import { isMirrorOf, podsOf, type SeenPods } from "./target.ts";
 
 export interface MirrorDeps {
@@ -170,7 +171,7 @@ export class MirrorPods {
     if (!owner?.metadata?.uid || owner.metadata.deletionTimestamp !== undefined) return;
     log.info("Creating a mirror pod", { pod: podText(pod) });
     try {
-      await api.create(podsOf(namespaceOf(pod)), mirrorOf(pod, owner), signal);
+      await onceHeardOf(() => api.create(podsOf(namespaceOf(pod)), mirrorOf(pod, owner), signal), clock, signal);
     } catch (error) {
       // What has the name may be what we made a moment ago. If it is not, it is tried again, ever later.
       if (!isAlreadyExists(error) || this.#deps.seen.get(namespaceOf(pod), nameOf(pod))) throw error;
@@ -185,14 +186,9 @@ export class MirrorPods {
   }
 
   async #delete(mirror: Pod, doing: Doing, signal: AbortSignal): Promise<void> {
-    const uid = mirror.metadata?.uid;
     this.#deps.log.info("Deleting a mirror pod", { pod: podText(mirror) });
-    try {
-      await this.#deps.api.delete(podsOf(namespaceOf(mirror)), nameOf(mirror), { gracePeriodSeconds: 0, uid }, signal);
-    } catch (error) {
-      if (!isNotFound(error) && !isConflict(error)) throw error;
-    }
-    doing.deleted = uid;
+    await deletePod(mirror, this.#deps, signal);
+    doing.deleted = mirror.metadata?.uid;
   }
 }
 

@@ -223,6 +223,20 @@ test("StatusWriter tries a deletion again whose answer was lost, and asks once w
   assert.ok(server.find(PODS, "p"));
 });
 
+test("StatusWriter asks for a deletion again while the server's admission has not heard of the pod", async () => {
+  for (const deafFor of [100, 60_000]) {
+    const { post, run, server, faults, time } = open();
+    server.delete(PODS, "p", { gracePeriodSeconds: 30 });
+    faults.judge = ({ verb }) =>
+      verb === "delete" && time.now() < deafFor
+        ? { kind: "refused", status: 404, reason: "NotFound", why: 'pod "p" not found' }
+        : undefined;
+    post({ phase: "Failed" }, { pod: server.get<Pod>(PODS, "p"), released: true });
+    await run(deafFor * 2 + 300);
+    assert.equal(server.find(PODS, "p"), undefined, `after ${deafFor} ms`);
+  }
+});
+
 test("StatusWriter writes a static pod's status to its mirror pod, and never deletes that", async () => {
   const { post, run, status, server, calls } = open({ annotations: { "kubernetes.io/config.mirror": "hash" } });
   const pod = (hash: string): Pod => ({

@@ -9,6 +9,7 @@ import { timeText } from "../model/time.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { KubeApi } from "../ports/kube-api.ts";
 import type { Random } from "../ports/random.ts";
+import { deletePod } from "./delete-pod.ts";
 import { mergeStatus, sameButGeneration, sameStatus } from "./merge-status.ts";
 import { statusPatch } from "./status-patch.ts";
 import { answeredPod, podsOf, type SeenPods, targetOf } from "./target.ts";
@@ -260,16 +261,7 @@ export class StatusWriter {
     if (deletionTimestamp === undefined || !post.released || entry.deleted === uid) return;
     if (isMirror(base) || !hasEndedPhase(base)) return;
     this.#deps.log.debug(3, "Deleting a pod for good", { pod: podText(base) });
-    try {
-      await this.#deps.api.delete(
-        podsOf(namespaceOf(base)),
-        nameOf(base),
-        { gracePeriodSeconds: 0, uid },
-        this.#signal,
-      );
-    } catch (error) {
-      if (!isNotFound(error) && !isConflict(error)) throw error;
-    }
+    await deletePod(base, this.#deps, this.#signal);
     entry.deleted = uid;
   }
 }

@@ -22,8 +22,14 @@ export type ApiFault =
   | { readonly kind: "unavailable" }
   /** Done, but the answer got lost. */
   | { readonly kind: "lost-answer" }
-  /** Said no: 429, 500, 503 and whatever else a test wants. */
-  | { readonly kind: "refused"; readonly status: number; readonly reason?: string; readonly retryAfter?: Millis };
+  /** Said no: 429, 500, 503 and whatever else a test wants; `why` in its words. */
+  | {
+      readonly kind: "refused";
+      readonly status: number;
+      readonly reason?: string;
+      readonly why?: string;
+      readonly retryAfter?: Millis;
+    };
 
 /** What goes wrong at the simulated API server right now; one of these per world. */
 export class ApiFaults {

@@ -123,8 +123,8 @@ export class SimKubeApi implements KubeApi {
     await this.#wait(signal);
     if (fault?.kind === "unavailable") throw unreached("connection refused");
     if (fault?.kind === "refused") {
-      const { status, reason = "", retryAfter } = fault;
-      throw refused(status, reason, `${call.verb} ${call.at.resource}: simulated ${status}`, retryAfter);
+      const { status, reason = "", why = `simulated ${status}`, retryAfter } = fault;
+      throw refused(status, reason, `${call.verb} ${call.at.resource}: ${why}`, retryAfter);
     }
     const answer = effect();
     await this.#wait(signal);
