@@ -110,7 +110,7 @@ export class KeptObjects implements ReferencedObjects {
     }
     const at = { group: "", version: "v1", resource: RESOURCES[kind], namespace };
     const kept = new Kept<ReferencedObject[ReferenceKind]>(
-      { at, name, onChange: (isFirst) => this.#changed(watched, isFirst), onBug: this.#options.onBug },
+      { at, name, lacks, onChange: (isFirst) => this.#changed(watched, isFirst), onBug: this.#options.onBug },
       this.#deps,
       this.#signal,
     );
@@ -135,6 +135,9 @@ export class KeptObjects implements ReferencedObjects {
     for (const uid of [...watched.users]) this.#options.onChange(uid);
   }
 }
+
+/** It may have been made just before its pod: nobody is told that it is missing, nor goes on without it, because a cache has not heard of it. */
+const lacks = (items: readonly unknown[]): boolean => items.length === 0;
 
 const keyOf = (kind: ReferenceKind, namespace: string, name: string): string => `${kind}/${namespace}/${name}`;
 

@@ -4,10 +4,12 @@ import { within } from "../base/within.ts";
 import type { Collection, KubeObject } from "../ports/kube-api.ts";
 import { Reflector, type ReflectorDeps } from "./reflector.ts";
 
-export interface KeptOptions {
+export interface KeptOptions<T> {
   readonly at: Collection;
   /** Of the one object to keep; undefined: all of the collection. */
   readonly name?: string | undefined;
+  /** As ReflectorOptions has it. */
+  readonly lacks?: ((items: readonly T[]) => boolean) | undefined;
   /** `isFirst`: this is the first that is known. */
   readonly onChange: (isFirst: boolean) => void;
   readonly onBug: (error: unknown) => void;
@@ -21,7 +23,7 @@ const WATCH_SECONDS = { least: 1800, most: 3600 };
 
 /** A collection, or one object of it, that is kept while somebody needs it. */
 export class Kept<T extends KubeObject> {
-  readonly #options: KeptOptions;
+  readonly #options: KeptOptions<T>;
   readonly #deps: ReflectorDeps;
   readonly #reflector: Reflector<T>;
   readonly #life = new AbortController();
@@ -29,7 +31,7 @@ export class Kept<T extends KubeObject> {
   #trouble: KubeletError | undefined;
   #seen = false;
 
-  constructor(options: KeptOptions, deps: ReflectorDeps, signal: AbortSignal) {
+  constructor(options: KeptOptions<T>, deps: ReflectorDeps, signal: AbortSignal) {
     this.#options = options;
     this.#deps = deps;
     this.#signal = AbortSignal.any([signal, this.#life.signal]);
@@ -37,6 +39,7 @@ export class Kept<T extends KubeObject> {
       {
         at: options.at,
         ...(options.name === undefined ? {} : { fieldSelector: `metadata.name=${options.name}` }),
+        lacks: options.lacks,
         watchSeconds: WATCH_SECONDS,
         onChange: () => this.#changed(),
         onTrouble: (trouble) => {

@@ -103,8 +103,8 @@ test("every place that names an object counts", async () => {
     }),
   ]);
   await pass();
-  const lists = asked().filter((call) => call.startsWith("list") && !call.includes("services"));
-  assert.deepEqual(lists.map((call) => call.replace("metadata.name=", "")).sort(), [
+  const lists = new Set(asked().filter((call) => call.startsWith("list") && !call.includes("services")));
+  assert.deepEqual([...lists].map((call) => call.replace("metadata.name=", "")).sort(), [
     "list n/configmaps eph",
     "list n/configmaps from",
     "list n/configmaps proj",
@@ -143,6 +143,21 @@ test("what was missing rings as soon as it is there", async () => {
   server.create(MAPS, map("c", {}));
   await pass();
   assert.deepEqual(rung, ["p"]);
+});
+
+test("what was made just before the pod is found, though the server's cache has not heard of it", async () => {
+  const { server, references, asked, find, outcome, signal } = open();
+  server.create(MAPS, map("c", { a: "1" }));
+  server.create(CLASSES, { metadata: { name: "gvisor" }, handler: "runsc" } as never);
+  server.cacheLag = 2;
+  const pod = podOf("p", { volumes: [{ name: "v", configMap: { name: "c" } }], runtimeClassName: "gvisor" });
+  references.want([pod]);
+  assert.deepEqual((await outcome(find("ConfigMap", "c"))) as object, server.get(MAPS, "c"));
+  assert.equal(await outcome(references.runtimeHandler(pod, signal)), "runsc");
+  assert.deepEqual(
+    asked().filter((call) => call.startsWith("list n/configmaps")),
+    ["list n/configmaps metadata.name=c", "list n/configmaps metadata.name=c"],
+  );
 });
 
 test("a server that is away: what was read is served, what was not says why and rings when it is", async () => {
@@ -194,7 +209,10 @@ test("a pod that changes keeps what it still names, and drops what it does not",
   const ephemeral = { name: "e", envFrom: [{ configMapRef: { name: "e" } }] };
   references.want([{ ...debugged, spec: { ...debugged.spec, containers: [], ephemeralContainers: [ephemeral] } }]);
   assert.equal(await outcome(find("ConfigMap", "e")), undefined);
-  assert.equal(calls.length, before + 2);
+  assert.deepEqual(
+    calls.slice(before).map(({ verb }) => verb),
+    ["list", "list", "watch"],
+  );
 });
 
 test("services: those of the pod's namespace and the API server's own, no others", async () => {

@@ -18,6 +18,8 @@ export interface ReflectorOptions<T> {
   readonly fieldSelector?: string | undefined;
   /** The first list, too, must tell what is, not what the server's cache has: what is missing in it counts as gone. */
   readonly fresh?: boolean | undefined;
+  /** Whether something that should be there is missing in the first list: if that came from the server's cache, what is there now is asked for. */
+  readonly lacks?: ((items: readonly T[]) => boolean) | undefined;
   /** How long a watch is asked to last, seconds: by chance between these. client-go's when not given. */
   readonly watchSeconds?: WatchSeconds | undefined;
   /** What is kept of an object, for its memory; undefined: nothing, as if it did not exist. managedFields are never kept. */
@@ -129,10 +131,13 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #list(signal: AbortSignal): Promise<void> {
-    const { at, fieldSelector, onChange } = this.#options;
+    const { at, fieldSelector, onChange, fresh, lacks } = this.#options;
+    const read = (resourceVersion: string | undefined) =>
+      this.#deps.api.list<T>(at, { fieldSelector, resourceVersion }, signal);
     // The first may come from the server's cache, as all nodes of a cluster may start at once; a later one must not lead back in time.
-    const resourceVersion = this.#hasSynced || this.#options.fresh ? undefined : "0";
-    const list = await this.#deps.api.list<T>(at, { fieldSelector, resourceVersion }, signal);
+    const isCached = !this.#hasSynced && !fresh;
+    let list = await read(isCached ? "0" : undefined);
+    if (isCached && lacks?.(list.items)) list = await read(undefined);
     const changed = this.#held.replaceAll(list.items);
     this.#version = list.resourceVersion;
     this.#listedAt = this.#deps.clock.monotonic();

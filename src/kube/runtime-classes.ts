@@ -56,7 +56,11 @@ export class RuntimeClasses {
     const onChange = () => {
       for (const pod of this.#users) this.#options.onChange(uidOf(pod));
     };
-    this.#kept = new Kept<RuntimeClass>({ at, onChange, onBug: this.#options.onBug }, this.#deps, this.#signal);
+    // A class may have been made just before the first pod that names it.
+    const lacks = (classes: readonly RuntimeClass[]) =>
+      this.#users.some((pod) => !classes.some(({ metadata }) => metadata?.name === classOf(pod)));
+    const { onBug } = this.#options;
+    this.#kept = new Kept<RuntimeClass>({ at, lacks, onChange, onBug }, this.#deps, this.#signal);
     this.#kept.start();
     return this.#kept;
   }
