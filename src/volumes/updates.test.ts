@@ -19,7 +19,11 @@ function open() {
   const done: string[] = [];
   const told: string[] = [];
   const bugs: unknown[] = [];
-  const state = { takes: 0, problem: undefined as Error | undefined };
+  const state = {
+    takes: 0,
+    problem: undefined as Error | undefined,
+    onDone: undefined as (() => Promise<void>) | undefined,
+  };
   const clock = time.clock(stop.signal);
   const updates = new VolumeUpdates(
     {
@@ -27,6 +31,7 @@ function open() {
         refresh: async (pod, signal) => {
           await clock.sleep(state.takes as never, signal);
           done.push(`${uidOf(pod)} ${Math.round(time.now())}`);
+          void state.onDone?.();
           if (state.problem) throw state.problem;
         },
       },
@@ -69,6 +74,37 @@ test("VolumeUpdates: tells of a failure and tries again, ever more rarely, at on
   assert.equal(done.length, tries + 1);
   await pass(600_000);
   assert.equal(done.length, tries + 1);
+});
+
+test("VolumeUpdates: says nothing of what lasts for a moment only, nor to a pod that is to go", async () => {
+  const { updates, done, told, state, pass } = open();
+  const leaving = podOf("b", { deletionTimestamp: "2026-01-01T00:00:00Z" });
+  updates.want([podOf("a"), leaving]);
+  state.problem = new KubeletError("no such thing", { code: "volume-not-mounted", volume: "v" });
+  for (const uid of ["a", "b"]) updates.ring(uid);
+  await pass(200);
+  updates.ring("a");
+  await pass(100);
+  // What it names is deleted and made anew, or is deleted just before the pod is.
+  updates.want([leaving]);
+  await pass(60_000);
+  assert.deepEqual(told, []);
+  assert.ok(done.filter((one) => one.startsWith("b ")).length > 5, "a token of a long farewell is still renewed");
+});
+
+test("VolumeUpdates: a ring is heard whenever it comes", async () => {
+  for (let turns = 0; turns < 20; turns++) {
+    const { updates, done, state, pass } = open();
+    state.onDone = async () => {
+      state.onDone = undefined;
+      for (let turn = 0; turn < turns; turn++) await undefined;
+      updates.ring("a");
+    };
+    updates.want([podOf("a")]);
+    updates.ring("a");
+    await pass(1);
+    assert.equal(done.length, 2, `rung ${turns} turns of the microtask queue after the work`);
+  }
 });
 
 test("VolumeUpdates: a pod's own change is shown, its status is not", async () => {

@@ -3,9 +3,9 @@ import { jittered } from "../base/backoff.ts";
 import { Bell } from "../base/bell.ts";
 import { KubeletError, messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
-import { type Millis, millis, seconds } from "../base/units.ts";
+import { type Instant, type Millis, millis, seconds } from "../base/units.ts";
 import type { Pod } from "../model/kubernetes.ts";
-import { allContainersOf, uidOf, volumesOf } from "../model/pod.ts";
+import { allContainersOf, isDeleted, uidOf, volumesOf } from "../model/pod.ts";
 import { podSubject, podText } from "../model/subject.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Events } from "../ports/events.ts";
@@ -35,7 +35,7 @@ interface Update {
 
 /**
  * Keeps the volumes of wanted pods in step with what they show: one loop per pod that has something to do, rings that come meanwhile are
- * merged, failures are told as FailedMount and tried again with back-off.
+ * merged, failures are tried again with back-off, and told as FailedMount when they last.
  *
  * Wiring: `want` whenever the set of admitted pods changes; `ring` when an object that a pod refers to changes, or a token is due.
  */
@@ -76,14 +76,9 @@ export class VolumeUpdates {
     update.bell.ring();
     if (update.working) return;
     update.working = true;
-    this.#work(uid, update, AbortSignal.any([this.#signal, update.end.signal])).then(
-      () => {
-        update.working = false;
-      },
-      (error) => {
-        if (!this.#signal.aborted && !update.end.signal.aborted) this.#deps.onBug(error);
-      },
-    );
+    this.#work(uid, update, AbortSignal.any([this.#signal, update.end.signal])).catch((error: unknown) => {
+      if (!this.#signal.aborted && !update.end.signal.aborted) this.#deps.onBug(error);
+    });
   }
 
   get size(): number {
@@ -92,33 +87,46 @@ export class VolumeUpdates {
 
   /** Ends when all is up to date and nobody has rung since. */
   async #work(uid: string, update: Update, signal: AbortSignal): Promise<void> {
+    const { clock, random, log } = this.#deps;
     let wait: Millis = FIRST_RETRY;
+    let failingSince: Instant | undefined;
     // A ring is pending: it is what began this work, or came while it went on.
     while (update.bell.isRung) {
       await update.bell.wait(signal);
-      if (await this.#tryRefresh(update.pod, signal)) {
+      const failure = await this.#tryRefresh(update.pod, signal);
+      if (failure === undefined) {
         wait = FIRST_RETRY;
+        failingSince = undefined;
         continue;
       }
-      await this.#rest(update.bell, jittered(wait, this.#deps.random), signal);
+      failingSince ??= clock.monotonic();
+      if (clock.monotonic() - failingSince >= FIRST_RETRY) this.#tell(update.pod, failure);
+      await this.#rest(update.bell, jittered(wait, random), signal);
       wait = millis(Math.min(wait * 2, LAST_RETRY));
       update.bell.ring();
-      this.#deps.log.debug(4, "Trying to update volumes again", { uid });
+      log.debug(4, "Trying to update volumes again", { uid });
     }
+    // In the same turn as the last look at the bell: a ring that comes now begins new work.
+    update.working = false;
   }
 
-  async #tryRefresh(pod: Pod, signal: AbortSignal): Promise<boolean> {
-    const { volumes, events, log } = this.#deps;
+  async #tryRefresh(pod: Pod, signal: AbortSignal): Promise<KubeletError | undefined> {
     try {
-      await volumes.refresh(pod, signal);
-      return true;
+      await this.#deps.volumes.refresh(pod, signal);
+      return undefined;
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof KubeletError)) throw error;
-      log.error("Cannot bring volumes up to date", { pod: podText(pod), err: messageOf(error) });
-      events.record({ type: "Warning", reason: "FailedMount", message: error.message, about: podSubject(pod) });
-      return false;
+      return error;
     }
+  }
+
+  /** Whoever takes an application away deletes its objects and its pods in any order: a pod that goes misses nothing. */
+  #tell(pod: Pod, failure: KubeletError): void {
+    if (isDeleted(pod)) return;
+    const { events, log } = this.#deps;
+    log.error("Cannot bring volumes up to date", { pod: podText(pod), err: messageOf(failure) });
+    events.record({ type: "Warning", reason: "FailedMount", message: failure.message, about: podSubject(pod) });
   }
 
   /** Ends early when rung. */
