@@ -54,27 +54,6 @@ const report = (doing: string): PodReport => ({
   doing,
 });
 
-test("report() shows last words with the newest report, though they were read for one before", async () => {
-  const file = Promise.withResolvers<Uint8Array>();
-  const clock: Clock = { monotonic: () => assert.fail(), wall: () => new Date(5000), sleep: () => assert.fail() };
-  const board = new StatusBoard({
-    clock,
-    files: { readTail: () => file.promise },
-    rootDir: "/root",
-    podLogsDir: "/logs",
-    nodeIps: () => [],
-    runtimeName: () => "containerd",
-    logTail: () => "",
-  });
-  board.report(report("first"));
-  board.report(report("second"));
-  file.resolve(new TextEncoder().encode("it broke"));
-  await new Promise(setImmediate);
-  const posted = board.get("u");
-  assert.equal(posted?.doing, "second");
-  assert.equal(posted.status.containerStatuses?.[0]?.state?.terminated?.message, "it broke");
-});
-
 function boardOf(more: Partial<BoardDeps> = {}) {
   const clock: Clock = { monotonic: () => assert.fail(), wall: () => new Date(5000), sleep: () => assert.fail() };
   const shown: Posted[] = [];
@@ -91,6 +70,44 @@ function boardOf(more: Partial<BoardDeps> = {}) {
   });
   return { board, shown };
 }
+
+test("report() tells an end with its last words and not before, with the newest report", async () => {
+  const file = Promise.withResolvers<Uint8Array>();
+  const { board, shown } = boardOf({ files: { readTail: () => file.promise } });
+  const running = report("runs");
+  const seen = running.seen && { ...running.seen, containers: [{ ...CONTAINER, state: "running" as const }] };
+  board.report({ ...running, seen });
+  board.report(report("first"));
+  board.report(report("second"));
+  board.refresh("u");
+  assert.deepEqual(
+    shown.map(({ doing }) => doing),
+    ["runs"],
+  );
+  file.resolve(new TextEncoder().encode("it broke"));
+  await new Promise(setImmediate);
+  assert.deepEqual(
+    shown.map(({ doing }) => doing),
+    ["runs", "second"],
+  );
+  assert.equal(shown[1]?.status.containerStatuses?.[0]?.state?.terminated?.message, "it broke");
+  board.report(report("third"));
+  assert.equal(board.get("u")?.doing, "third");
+});
+
+test("report() tells the end of a container that is gone before its last words are read", async () => {
+  const { board, shown } = boardOf({ files: { readTail: () => new Promise(() => {}) } });
+  board.report(report("ended"));
+  board.report({ ...report("removed"), seen: undefined });
+  assert.deepEqual(
+    shown.map(({ doing, status }) => [doing, status.containerStatuses?.[0]?.state?.terminated?.exitCode]),
+    [
+      ["ended", 1],
+      ["removed", 1],
+    ],
+  );
+});
+
 const SANDBOX: PodSnapshot["sandboxes"][number] = {
   id: "s0",
   metadata: { uid: "u", name: "p", namespace: "default", attempt: 0 },
@@ -110,11 +127,13 @@ const seenAs = (...states: (typeof CONTAINER)["state"][]): PodSnapshot => ({
   containers: states.map((state, place) => ({ ...CONTAINER, id: `${place}`, state })),
 });
 
-test("report() tells with each status whether something of the pod can still run", () => {
+test("report() tells with each status whether something of the pod can still run", async () => {
   const { board, shown } = boardOf();
   board.report({ ...report("x"), seen: seenAs("running", "exited") });
+  await new Promise(setImmediate);
   board.report({ ...report("x"), seen: seenAs("unknown") });
   board.report({ ...report("x"), seen: seenAs("exited") });
+  await new Promise(setImmediate);
   board.report({ ...report("x"), seen: undefined, released: true });
   assert.deepEqual(
     shown.map(({ quiet, released }) => [quiet, released]),
@@ -127,10 +146,11 @@ test("report() tells with each status whether something of the pod can still run
   );
 });
 
-test("report() does not call a pod quiet while its sandbox has addresses and ports", () => {
+test("report() does not call a pod quiet while its sandbox has addresses and ports", async () => {
   const { board, shown } = boardOf();
   const sandboxAs = (state: "ready" | "not-ready") => ({ ...seenAs("exited"), sandboxes: [{ ...SANDBOX, state }] });
   board.report({ ...report("x"), seen: sandboxAs("ready") });
+  await new Promise(setImmediate);
   board.report({ ...report("x"), seen: sandboxAs("not-ready") });
   assert.deepEqual(
     shown.map(({ quiet }) => quiet),

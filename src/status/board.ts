@@ -64,6 +64,9 @@ export interface BoardDeps {
   readonly onPost?: ((posted: Posted) => void) | undefined;
 }
 
+/** Container id -> its last words; undefined while they are read. */
+type Messages = ReadonlyMap<string, string | undefined>;
+
 /** The API server knows its end, and the runtime has nothing that could tell more. */
 const isOver = (pod: Pod, seen: PodSnapshot | undefined): boolean => hasEndedPhase(pod) && !seen?.containers.length;
 
@@ -88,8 +91,8 @@ export class StatusBoard {
   readonly #posted = new Map<string, Posted>();
   /** UID -> the report that the status was computed from. */
   readonly #latest = new Map<string, PodReport>();
-  /** UID -> container id -> its last words. Kept as long as the container is seen. */
-  readonly #messages = new Map<string, Map<string, string>>();
+  /** By UID. Words are kept as long as their container is seen. */
+  readonly #messages = new Map<string, Map<string, string | undefined>>();
 
   constructor(deps: BoardDeps) {
     this.#deps = deps;
@@ -103,17 +106,24 @@ export class StatusBoard {
     return this.#posted.get(uid);
   }
 
-  /** Takes a report in. Last words of containers that just ended are read first and shown a moment later. */
+  /**
+   * Takes a report in. Last words of containers that just ended are read first: who sees the end looks for them at once, and takes them for none where
+   * they are not there.
+   */
   report(report: PodReport): void {
     const { uid, pod, seen } = report;
     if (!pod) return;
-    const messages = this.#messages.get(uid) ?? new Map<string, string>();
+    const messages = this.#messages.get(uid) ?? new Map<string, string | undefined>();
     this.#messages.set(uid, messages);
     const ended = (seen?.containers ?? []).filter(({ state }) => state === "exited");
-    for (const id of messages.keys()) if (!ended.some((container) => container.id === id)) messages.delete(id);
-    this.#post(report, pod, messages);
+    const gone = [...messages.keys()].filter((id) => !ended.some((container) => container.id === id));
+    // Its end without its words, rather than none at all: what comes next of the pod builds on what was told.
+    if (gone.some((id) => messages.get(id) === undefined)) this.#showLatest(uid, messages);
+    for (const id of gone) messages.delete(id);
+    this.#latest.set(uid, report);
     const unread = ended.filter(({ id }) => !messages.has(id));
-    if (unread.length > 0) void this.#read(uid, unread, messages, () => this.#repost(uid, messages));
+    if (unread.length > 0) void this.#read(uid, unread, messages);
+    else this.#repost(uid, messages);
   }
 
   /** What is known of the pod beside what its worker reports has changed: its worker may be busy for long. */
@@ -124,7 +134,9 @@ export class StatusBoard {
 
   /** A pod that can't begin yet. */
   await(pod: Pod, doing: string): void {
-    this.#post({ ...UNTOUCHED, uid: uidOf(pod), pod, doing }, pod, new Map());
+    const report: PodReport = { ...UNTOUCHED, uid: uidOf(pod), pod, doing };
+    this.#latest.set(report.uid, report);
+    this.#post(report, pod, new Map());
   }
 
   /** A pod that was refused: it never gets a worker, and no container of it is told of. */
@@ -148,15 +160,20 @@ export class StatusBoard {
     this.#latest.delete(uid);
   }
 
-  /** Shows the words with whatever was reported last: a report that came while they were read could not have them yet. */
-  #repost(uid: string, messages: Map<string, string>): void {
+  /** Shows what was reported last, unless last words are still read: whoever reads them shows it then. */
+  #repost(uid: string, messages: Messages): void {
+    if (![...messages.values()].includes(undefined)) this.#showLatest(uid, messages);
+  }
+
+  #showLatest(uid: string, messages: Messages): void {
     const latest = this.#latest.get(uid);
-    if (latest?.pod && this.#messages.get(uid) === messages) this.#post(latest, latest.pod, messages);
+    if (!latest?.pod || this.#messages.get(uid) !== messages) return;
+    const words = [...messages].flatMap(([id, text]) => (text === undefined ? [] : [[id, text] as const]));
+    this.#post(latest, latest.pod, new Map(words));
   }
 
   #post(report: PodReport, pod: Pod, messages: ReadonlyMap<string, string>): void {
     const { uid, seen, doing, released } = report;
-    this.#latest.set(uid, report);
     const before = this.#posted.get(uid);
     const now = this.#deps.clock.wall();
     const doingSince = before && before.doing === doing ? before.doingSince : now.getTime();
@@ -204,15 +221,12 @@ export class StatusBoard {
   async #read(
     uid: string,
     containers: readonly ContainerStatus[],
-    messages: Map<string, string>,
-    done: () => void,
+    messages: Map<string, string | undefined>,
   ): Promise<void> {
-    for (const container of containers) {
-      // Set at once, so that a report which comes meanwhile does not read it again.
-      messages.set(container.id, "");
-      messages.set(container.id, await this.#lastWords(uid, container));
-    }
-    done();
+    // At once, so that a report which comes meanwhile does not read them again.
+    for (const { id } of containers) messages.set(id, undefined);
+    for (const container of containers) messages.set(container.id, await this.#lastWords(uid, container));
+    this.#repost(uid, messages);
   }
 
   async #lastWords(uid: string, container: ContainerStatus): Promise<string> {
