@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createHttp2, type ServerHttp2Stream } from "node:http2";
 import { createServer as createHttps } from "node:https";
-import { type AddressInfo, createServer as createTcp, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer as createTcp, type Server, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { issue } from "../../../test/support/certificates.ts";
-import { millis, seconds } from "../../base/units.ts";
+import { type Millis, millis, seconds } from "../../base/units.ts";
 import type { HttpProbe } from "../../ports/probing.ts";
 import { createProbeNetwork } from "./probe-network.ts";
 
@@ -28,6 +28,27 @@ async function listening(t: TestContext, server: Server): Promise<number> {
     server.close();
   });
   return (server.address() as AddressInfo).port;
+}
+
+/** A port of a server that says nothing. The time of the next probe is up as soon as it has asked, and not before: however slowly this runs. */
+async function silent(t: TestContext, span: Millis): Promise<number> {
+  const limit = new AbortController();
+  const timeout = (given: number) => (given === span ? limit.signal : assert.fail(`${given} ms`));
+  t.mock.method(AbortSignal, "timeout", timeout, { times: 1 });
+  const late = () => limit.abort(new DOMException("The operation was aborted due to timeout", "TimeoutError"));
+  return listening(
+    t,
+    createTcp((socket) => void socket.once("data", late)),
+  );
+}
+
+/** A port that refuses connections: it is taken by one that goes out, so nobody else can come to listen there. */
+async function refusing(t: TestContext): Promise<number> {
+  const port = await listening(t, createTcp());
+  const outgoing = connect(port, "127.0.0.1");
+  t.after(() => outgoing.destroy());
+  await once(outgoing, "connect");
+  return outgoing.localPort ?? assert.fail("it has just connected");
 }
 
 const web = (t: TestContext, answer: RequestListener) => listening(t, createServer(answer));
@@ -98,9 +119,9 @@ test("http() keeps 10 KiB of a body that never ends", async (t) => {
 });
 
 test("http() says in Go's words what went wrong", async (t) => {
-  const silent = await listening(t, createTcp());
-  await assert.rejects(network.http(to(silent), millis(50), signal), {
-    message: `Get "http://127.0.0.1:${silent}/": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`,
+  const mute = await silent(t, millis(50));
+  await assert.rejects(network.http(to(mute), millis(50), signal), {
+    message: `Get "http://127.0.0.1:${mute}/": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`,
   });
   const rude = await listening(
     t,
@@ -109,9 +130,7 @@ test("http() says in Go's words what went wrong", async (t) => {
   await assert.rejects(network.http(to(rude), LONG, signal), {
     message: `Get "http://127.0.0.1:${rude}/": EOF`,
   });
-  const closed = createTcp();
-  const port = await listening(t, closed);
-  closed.close();
+  const port = await refusing(t);
   await assert.rejects(network.http(to(port), LONG, signal), {
     message: `Get "http://127.0.0.1:${port}/": dial tcp 127.0.0.1:${port}: connect: connection refused`,
   });
@@ -147,9 +166,9 @@ test("tcp() connects and resets: no connection of ours waits for its end", async
   const port = await listening(t, server);
   await network.tcp("127.0.0.1", port, LONG, signal);
   assert.equal(await ended.promise, "read ECONNRESET");
-  server.close();
-  await assert.rejects(network.tcp("127.0.0.1", port, LONG, signal), {
-    message: `dial tcp 127.0.0.1:${port}: connect: connection refused`,
+  const refused = await refusing(t);
+  await assert.rejects(network.tcp("127.0.0.1", refused, LONG, signal), {
+    message: `dial tcp 127.0.0.1:${refused}: connect: connection refused`,
   });
 });
 
@@ -181,8 +200,8 @@ test("grpc() asks for the health of a service", async (t) => {
   await assert.rejects(network.grpc("127.0.0.1", port, "none", LONG, signal), {
     message: "error: this server does not implement the grpc health protocol (grpc.health.v1.Health): unknown service",
   });
-  const silent = await listening(t, createTcp());
-  await assert.rejects(network.grpc("127.0.0.1", silent, "", millis(50), signal), {
+  const mute = await silent(t, millis(50));
+  await assert.rejects(network.grpc("127.0.0.1", mute, "", millis(50), signal), {
     message: "timeout: health rpc did not complete within 50ms",
   });
 });
