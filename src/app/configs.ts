@@ -1,5 +1,6 @@
 import { dirname, join } from "node:path";
 import { KubeletError } from "../base/fault.ts";
+import { sideBySide } from "../base/side-by-side.ts";
 import {
   containerConfig,
   type EnvironmentSources,
@@ -146,7 +147,8 @@ async function environmentSources(
     const object = await references.objects.find(kind, namespace, name, signal);
     if (object) found.set(`${kind}/${name}`, object);
   });
-  const [known] = await Promise.all([references.services(pod, signal), ...reading]);
+  // Of several that can't be told of, the same one is always the one that is said.
+  const [known] = await sideBySide([references.services(pod, signal), ...reading]);
   return {
     object: <K extends ReferenceKind>(kind: K, name: string) =>
       found.get(`${kind}/${name}`) as ReferencedObject[K] | undefined,

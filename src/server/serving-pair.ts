@@ -47,11 +47,13 @@ function clusterPair(certDirectory: string): PairPaths {
  */
 export async function loadServingPair(options: PairOptions, deps: PairDeps): Promise<ServingPair | undefined> {
   const paths = pairPaths(options);
-  const found = await readPair(deps.files, paths);
   if (options.fromCluster)
-    return found ?? (await readPair(deps.files, { cert: options.certFile, key: options.keyFile }));
-  if (found !== undefined) return found;
-  const [cert, key] = await Promise.all([readPem(deps.files, paths.cert), readPem(deps.files, paths.key)]);
+    return (
+      (await readPair(deps.files, paths)) ??
+      (await readPair(deps.files, { cert: options.certFile, key: options.keyFile }))
+    );
+  const { cert, key } = await readBoth(deps.files, paths);
+  if (cert !== undefined && key !== undefined) return { cert, key };
   const missing = cert === undefined ? paths.cert : paths.key;
   const configured = options.certFile !== "" || options.keyFile !== "";
   if (configured || cert !== undefined || key !== undefined) {
@@ -73,8 +75,15 @@ export async function loadServingPair(options: PairOptions, deps: PairDeps): Pro
 
 /** undefined when one of the two is absent. */
 export async function readPair(files: Files, paths: PairPaths): Promise<ServingPair | undefined> {
-  const [cert, key] = await Promise.all([readPem(files, paths.cert), readPem(files, paths.key)]);
+  const { cert, key } = await readBoth(files, paths);
   return cert === undefined || key === undefined ? undefined : { cert, key };
+}
+
+/** One after the other: where neither can be read, the same one is always the one that is said. A file that holds both is read once: it may be renewed now. */
+async function readBoth(files: Files, paths: PairPaths) {
+  const cert = await readPem(files, paths.cert);
+  const key = paths.key === paths.cert ? cert : await readPem(files, paths.key);
+  return { cert, key };
 }
 
 /** undefined when absent or no path is given. */

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { join } from "node:path";
 import { KubeletError, messageOf } from "../../base/fault.ts";
 import type { Log } from "../../base/log.ts";
+import { sideBySide } from "../../base/side-by-side.ts";
 import type { Binaries } from "./binaries.ts";
 import { bootId } from "./identity.ts";
 import type { RuntimePaths } from "./paths.ts";
@@ -36,7 +37,7 @@ export async function gatherFacts(
   const key = JSON.stringify([bootId(), ...[binaries.containerd, ...binaries.ociRuntimes].map(fingerprint)]);
   const saved = readSavedFacts(paths.facts);
   if (saved?.key === key) return saved.facts;
-  const [version, ociRuntime, overlay] = await Promise.all([
+  const [version, ociRuntime, overlay] = await sideBySide([
     askVersion(binaries.containerd, signal),
     chooseOciRuntime(binaries.ociRuntimes, log, signal),
     overlayProblem(paths.home, signal),
