@@ -77,7 +77,7 @@ test("retrying(): goes on until it works, and tells of each failure", async () =
   assert.deepEqual(told, failures);
 });
 
-test("retrying(): a refusal that stays, the last try and an abort end it", async () => {
+test("retrying(): a refusal that stays, the last of many, and an abort end it", async () => {
   const { time, clock } = openTime();
   const random = new Chance(6);
   const { signal } = new AbortController();
@@ -86,15 +86,15 @@ test("retrying(): a refusal that stays, the last try and an abort end it", async
     (error) => error instanceof KubeletError && error.fault.code === "api-refused" && error.fault.status === 403,
   );
   let calls = 0;
-  const failing = () => {
-    calls++;
-    return Promise.reject(UNAVAILABLE);
-  };
+  const failing = () => Promise.reject(++calls % 2 === 0 ? UNAVAILABLE : refusal(429));
   const curve = { first: millis(10), longest: millis(20) };
-  const limited = assert.rejects(retrying(failing, { clock, random, curve, tries: 3 }, signal), UNAVAILABLE);
+  const limited = assert.rejects(
+    retrying(failing, { clock, random, curve, refusals: 3 }, signal),
+    (error) => error instanceof KubeletError && error.fault.code === "api-refused",
+  );
   await time.runUntil(time.now() + 1000, () => {});
   await limited;
-  assert.equal(calls, 3);
+  assert.equal(calls, 5);
   const stop = new AbortController();
   const endless = assert.rejects(retrying(failing, { clock, random }, stop.signal), /enough/);
   await time.runUntil(time.now() + 1000, () => {});

@@ -80,8 +80,8 @@ export const isAlreadyExists = (error: unknown): boolean =>
 
 export interface RetryOptions extends PaceDeps {
   readonly curve?: PaceCurve;
-  /** How often it is tried at most; undefined: until it works. */
-  readonly tries?: number;
+  /** How often the server may refuse it before that counts; one that is not reached is tried until it is. Undefined: until it works. */
+  readonly refusals?: number;
   /** Told of each failure that is waited out. */
   readonly onFailure?: (error: KubeletError) => void;
 }
@@ -95,14 +95,15 @@ export async function retrying<T>(
   options: RetryOptions,
   signal: AbortSignal,
 ): Promise<T> {
-  const { clock, tries = Number.POSITIVE_INFINITY, onFailure } = options;
+  const { clock, refusals = Number.POSITIVE_INFINITY, onFailure } = options;
   const pace = new Pace(options, options.curve);
-  for (let attempt = 1; ; attempt++) {
+  for (let refused = 0; ; ) {
     try {
       return await call(signal);
     } catch (error) {
       signal.throwIfAborted();
-      if (!isTransient(error) || attempt >= tries) throw error;
+      if (isFault(error, "api-refused")) refused++;
+      if (!isTransient(error) || refused >= refusals) throw error;
       onFailure?.(error);
       await clock.sleep(pace.next(error), signal);
     }

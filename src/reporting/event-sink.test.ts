@@ -164,6 +164,17 @@ test("EventSink drops what the server refuses and goes on", async (t) => {
   assert.deepEqual([events("gone").length, events().length, complaints.length], [0, 1, 1]);
 });
 
+test("EventSink asks again for what is refused for a while, and lets nobody wait long behind what always is", async (t) => {
+  const { time, sink, pass, events, api, complaints } = open(t);
+  api.faults.judge = ({ at: { namespace } }) =>
+    namespace === "limited" || time.now() < 2_000 ? { kind: "refused", status: 429 } : undefined;
+  sink.record(say("held up"));
+  sink.record(say("too many", { about: { ...POD, namespace: "limited" } }));
+  sink.record(say("behind"));
+  await pass(60_000);
+  assert.deepEqual([events("limited").length, events().length, complaints.length], [0, 2, 1]);
+});
+
 test("EventSink gives an object of an odd name an event of a good one", async (t) => {
   const { sink, pass, events } = open(t);
   sink.record(say("no", { about: { ...POD, name: "Odd_Name" } }));

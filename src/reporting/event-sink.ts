@@ -20,9 +20,11 @@ export interface EventSinkDeps {
 
 /** Events that wait for the API server, equal ones counted as one. */
 const MAX_WAITING = 1_000;
+/** An event that the server refuses so often, such as by a limit on its namespace, is dropped: all others wait behind it. client-go drops it, too. */
+const MOST_REFUSALS = 5;
 
 /**
- * Writes events to the API server, one after another, in the background. While it is away they wait; beyond the limit the oldest are dropped.
+ * Writes events to the API server, one after another, in the background. While it is away they wait; beyond the limit the oldest are dropped, and so is what it goes on to refuse.
  * Wiring: `record` gets what the node's event log gets, `run` goes on beside the core.
  */
 export class EventSink implements Events {
@@ -87,7 +89,7 @@ export class EventSink implements Events {
   async #send({ event, patch }: Sending, signal: AbortSignal): Promise<void> {
     const { log } = this.#deps;
     try {
-      await retrying((life) => this.#write({ event, patch }, life), { ...this.#deps }, signal);
+      await retrying((life) => this.#write({ event, patch }, life), { ...this.#deps, refusals: MOST_REFUSALS }, signal);
     } catch (error) {
       if (!(error instanceof KubeletError)) throw error;
       const fields = { reason: event.reason, object: event.involvedObject.name, err: messageOf(error) };
