@@ -23,6 +23,8 @@ export interface Quirks {
   failing?: { readonly [call: string]: { readonly code: number; readonly details: string } };
   /** Milliseconds before an answer, by CRI name. */
   slow?: { readonly [call: string]: number };
+  /** Calls that get no answer until this is fulfilled, by CRI name. */
+  held?: { readonly [call: string]: Promise<void> };
   /** CRI-O without pod events. */
   eventsEndAtOnce?: boolean;
   /** cri-dockerd: what is missing is reported as Unknown with Docker's text. */
@@ -58,6 +60,8 @@ export class FakeCri {
   readonly calls: string[] = [];
   /** Most calls of one kind that were in progress together. */
   readonly peak = new Map<string, number>();
+  /** Milliseconds that the newest call of a kind had left until its deadline when it came. */
+  readonly timeLeft = new Map<string, number>();
   readonly authorities = new Set<string>();
   readonly #server = new Server({ "grpc.max_send_message_length": -1 });
   readonly #sandboxes = new Map<string, Sandbox>();
@@ -173,16 +177,23 @@ export class FakeCri {
     return this.#subscribers.size;
   }
 
+  /** Calls of a kind that are in progress now. */
+  active(call: string): number {
+    return this.#active.get(call) ?? 0;
+  }
+
   #unary<Q>(call: string, answer: (request: Q) => object | Promise<object>): handleUnaryCall<Q, object> {
     return async (incoming, reply) => {
       this.calls.push(call);
       this.authorities.add(incoming.getHost());
-      const active = (this.#active.get(call) ?? 0) + 1;
+      this.timeLeft.set(call, Number(incoming.getDeadline()) - Date.now());
+      const active = this.active(call) + 1;
       this.#active.set(call, active);
       this.peak.set(call, Math.max(active, this.peak.get(call) ?? 0));
       try {
         const slow = this.quirks.slow?.[call];
         if (slow !== undefined) await new Promise((resolve) => setTimeout(resolve, slow));
+        await this.quirks.held?.[call];
         const failure = this.quirks.failing?.[call];
         if (failure) throw new Refusal(failure.code, failure.details);
         if (this.quirks.missing?.includes(call)) throw new Refusal(status.UNIMPLEMENTED, `unknown method ${call}`);
@@ -191,7 +202,7 @@ export class FakeCri {
       } catch (error) {
         reply(error instanceof Refusal ? error : new Refusal(status.INTERNAL, String(error)));
       } finally {
-        this.#active.set(call, (this.#active.get(call) ?? 1) - 1);
+        this.#active.set(call, this.active(call) - 1);
       }
     };
   }
