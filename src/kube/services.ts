@@ -1,4 +1,5 @@
 import { KubeletError } from "../base/fault.ts";
+import { sideBySide } from "../base/side-by-side.ts";
 import { millis } from "../base/units.ts";
 import type { Pod, Service } from "../model/kubernetes.ts";
 import { isStatic, namespaceOf, specOf } from "../model/pod.ts";
@@ -71,7 +72,7 @@ export class Services {
   async servicesFor(pod: Pod, signal: AbortSignal): Promise<readonly Service[]> {
     const own = hasServiceLinks(pod) ? this.#namespaces.get(namespaceOf(pod)) : undefined;
     const needed = own ? [this.#master, own] : [this.#master];
-    if (!isStatic(pod)) await Promise.all(needed.map((one) => this.#wait(one, signal)));
+    if (!isStatic(pod)) await sideBySide(needed.map((one) => this.#wait(one, signal)));
     const others = own?.kept.all().filter((service) => !isMaster(service)) ?? [];
     return [...others, ...this.#master.kept.all()];
   }

@@ -1,4 +1,5 @@
 import { unreachable } from "../base/fault.ts";
+import { sideBySide } from "../base/side-by-side.ts";
 import { millis } from "../base/units.ts";
 import type { ImageDesk } from "../images/index.ts";
 import type { Pod } from "../model/kubernetes.ts";
@@ -80,10 +81,7 @@ async function runSandbox(
     const message = "Pod sandbox changed, it will be killed and re-created.";
     deps.events.record({ type: "Normal", reason: "SandboxChanged", message, about: podSubject(pod) });
   }
-  const [config, handler] = await Promise.all([
-    deps.sandboxConfig(pod, step.attempt),
-    deps.runtimeHandler(pod, signal),
-  ]);
+  const [config, handler] = await sideBySide([deps.sandboxConfig(pod, step.attempt), deps.runtimeHandler(pod, signal)]);
   await deps.files.makeDirectory(config.logDirectory, 0o755);
   const id = await deps.runtime.runSandbox(config, handler, signal);
   deps.know(id, config.metadata.uid);
