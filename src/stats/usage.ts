@@ -1,5 +1,6 @@
 import { messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
+import { sideBySide } from "../base/side-by-side.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FilesystemSpace, NodeFacts } from "../ports/node-facts.ts";
@@ -62,7 +63,7 @@ export class NodeUsage {
   }
 
   async #read(whole: boolean, signal: AbortSignal): Promise<Summary> {
-    const [node, pods] = await Promise.all([readNode(this.#deps, whole, signal), readPods(this.#deps, whole, signal)]);
+    const [node, pods] = await sideBySide([readNode(this.#deps, whole, signal), readPods(this.#deps, whole, signal)]);
     const readings: Readings = { at: this.#deps.clock.wall().getTime(), node, pods };
     return buildSummary(readings, this.#rates);
   }
@@ -70,7 +71,7 @@ export class NodeUsage {
 
 async function readNode(deps: UsageDeps, whole: boolean, signal: AbortSignal): Promise<NodeReading> {
   const { facts, files, nodeName } = deps;
-  const [machine, bootedAt, usage, system] = await Promise.all([
+  const [machine, bootedAt, usage, system] = await sideBySide([
     facts.machine(),
     files.bootedAt(),
     files.cgroup("/"),
@@ -95,7 +96,7 @@ async function readSystem({ files, startedAt, podsCgroup }: UsageDeps): Promise<
     // In the root it is everybody's.
     ...(own === "/" ? [] : [{ name: "kubelet", cgroup: own, since: startedAt }]),
   ];
-  const read = await Promise.all(
+  const read = await sideBySide(
     places.map(async ({ name, cgroup, since }) => ({ name, since, usage: await files.cgroup(cgroup) })),
   );
   return read.flatMap(({ name, since, usage }) => (usage ? [{ name, since, usage }] : []));
@@ -103,7 +104,7 @@ async function readSystem({ files, startedAt, podsCgroup }: UsageDeps): Promise<
 
 async function readWhole(deps: UsageDeps, signal: AbortSignal): Promise<NonNullable<NodeReading["whole"]>> {
   const { facts, files, rootDir } = deps;
-  const [interfaces, rootSpace, images, tasks] = await Promise.all([
+  const [interfaces, rootSpace, images, tasks] = await sideBySide([
     files.nodeInterfaces(),
     spaceOf(rootDir, deps, signal),
     readImages(deps, signal),
@@ -143,7 +144,7 @@ async function readPods(deps: UsageDeps, whole: boolean, signal: AbortSignal): P
     });
     return containers.length > 0 ? [{ pod, containers }] : [];
   });
-  return Promise.all(pods.map(async ({ pod, containers }) => ({ containers, ...(await readPod(pod, deps, whole)) })));
+  return sideBySide(pods.map(async ({ pod, containers }) => ({ containers, ...(await readPod(pod, deps, whole)) })));
 }
 
 async function readPod(
@@ -152,7 +153,7 @@ async function readPod(
   whole: boolean,
 ): Promise<Omit<PodReading, "containers">> {
   const { cgroup = "", hostNetwork = true } = podPlace(pod.uid) ?? {};
-  const [usage, interfaces] = await Promise.all([
+  const [usage, interfaces] = await sideBySide([
     cgroup === "" ? undefined : files.cgroup(cgroup),
     whole && cgroup !== "" && !hostNetwork ? files.interfacesIn(cgroup) : undefined,
   ]);
