@@ -137,10 +137,16 @@ test("watch() reacts within milliseconds", async () => {
   const stop = new AbortController();
   const seen = files.watch(made.directory, stop.signal)[Symbol.asyncIterator]();
   await seen.next();
-  const start = performance.now();
-  writeFileSync(join(made.directory, "pod.yaml"), "x");
-  await seen.next();
-  assert.ok(performance.now() - start < 500);
+  // The quickest of some, as this process may have to wait for a processor. Not the first: who looks each second may look right after it, but only once.
+  const spans: number[] = [];
+  const quickest = () => Math.min(...spans.slice(1));
+  while (spans.length < 10 && quickest() >= 500) {
+    const start = performance.now();
+    writeFileSync(join(made.directory, `pod-${spans.length}.yaml`), "x");
+    await seen.next();
+    spans.push(performance.now() - start);
+  }
+  assert.ok(quickest() < 500, `${spans}`);
   stop.abort();
 });
 
@@ -192,7 +198,9 @@ test("bindInside() never binds what a swapped symlink points to", async () => {
   try {
     await once(swapper.stdout, "data");
     let refusals = 0;
-    for (let round = 0; round < 300; round++) {
+    const end = performance.now() + 60_000;
+    // Until the swapper did get in between: on a busy machine it may not run for a while.
+    for (let round = 0; round < 300 || (refusals === 0 && performance.now() < end); round++) {
       await mounts.bindInside(at("volume"), "a", at("target")).catch((error) => {
         assert.ok(isFault(error, "file-failed"), `${error}`);
         refusals++;

@@ -15,6 +15,7 @@ import { Agent, request as httpsRequest, type RequestOptions } from "node:https"
 import { connect, createServer } from "node:net";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { waitFor } from "../../scripts/lib/wait.ts";
 import { createHttpServers, createLocalClient } from "../../src/adapters/http/index.ts";
 import { createClock, createFiles, createLogFiles, createRandom } from "../../src/adapters/linux/index.ts";
 import { isFault } from "../../src/base/fault.ts";
@@ -135,11 +136,7 @@ const asClient = ({ cert, key }: Issued): RequestOptions => ({ cert, key });
 const getLocal = (socketPath: string, path: string) => send(httpRequest({ socketPath, path, agent: false }));
 
 async function until(met: () => Promise<boolean>): Promise<void> {
-  for (let n = 0; n < 100; n++) {
-    if (await met()) return;
-    await sleep(50);
-  }
-  assert.fail("nothing changed for 5 s");
+  await waitFor(`${met}`, met, { timeout: 60_000 });
 }
 
 const ca = await issue({ commonName: "ca", ca: true });

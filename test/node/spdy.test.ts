@@ -12,7 +12,7 @@ import type { Passage } from "../../src/ports/http-server.ts";
 
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 const SWITCHING = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n";
-const PATIENCE = { timeout: 10_000 };
+const PATIENCE = { timeout: 60_000 };
 const TERMINAL: Passage = { kind: "channels", stdin: true, stdout: true, stderr: false, tty: true };
 
 /** Accepts one connection after the other and lets `serve` speak SPDY on it. */
