@@ -48,11 +48,15 @@ describe("a node whose manifests change", { concurrency: true }, () => {
     const turn = (text: string) =>
       shellPod(
         "turn",
-        `echo ${text}-up >>/v/turns; trap 'sleep 1; echo ${text}-down >>/v/turns; exit 0' TERM; while :; do sleep 1000 & wait $!; done`,
+        // The trap first: PID 1 of a container does not notice a TERM that comes before.
+        `trap 'sleep 1; echo ${text}-down >>/v/turns; exit 0' TERM; echo ${text}-up >>/v/turns; while :; do sleep 1000 & wait $!; done`,
         {
           volumeMounts: [{ name: "v", mountPath: "/v" }],
         },
-        { volumes: [{ name: "v", hostPath: { path: node.scratch.folder } }] },
+        {
+          terminationGracePeriodSeconds: 30,
+          volumes: [{ name: "v", hostPath: { path: node.scratch.folder } }],
+        },
       );
     node.put(turn("one"));
     const old = await node.waitReady("turn");
@@ -122,7 +126,7 @@ describe("a node whose manifests change", { concurrency: true }, () => {
 
   test("starts sidecars before and stops them after the others", async () => {
     const say = (name: string) =>
-      `echo ${name}-up >>/v/order; trap 'echo ${name}-down >>/v/order; exit 0' TERM; while :; do sleep 1000 & wait $!; done`;
+      `trap 'echo ${name}-down >>/v/order; exit 0' TERM; echo ${name}-up >>/v/order; while :; do sleep 1000 & wait $!; done`;
     const one = (name: string) => ({
       name,
       image: IMAGE,
@@ -135,6 +139,8 @@ describe("a node whose manifests change", { concurrency: true }, () => {
         "",
         {},
         {
+          // All three end one after another within it.
+          terminationGracePeriodSeconds: 30,
           initContainers: ["first", "second"].map((name) => ({ ...one(name), restartPolicy: "Always" })),
           containers: [one("main")],
           volumes: [{ name: "v", hostPath: { path: node.scratch.path("sidecars"), type: "DirectoryOrCreate" } }],

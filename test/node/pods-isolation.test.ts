@@ -115,7 +115,7 @@ describe("a node that keeps pods apart", { concurrency: true }, () => {
         {},
         {
           containers: ["one", "two"].map((each) => ({
-            ...(shellPod("x", STAY).spec?.containers[0] ?? assert.fail()),
+            ...(shellPod("x", `echo up; ${STAY}`).spec?.containers[0] ?? assert.fail()),
             name: each,
           })),
           ...more,
@@ -125,7 +125,11 @@ describe("a node that keeps pods apart", { concurrency: true }, () => {
     node.put(two("together", { shareProcessNamespace: true }));
     await node.waitReady("apart");
     await node.waitReady("together");
-    const count = async (pod: string) => (await node.exec(pod, "ps -o args | grep -c '[t]rap'", "one")).trim();
-    assert.deepEqual([await count("apart"), await count("together")], ["1", "2"]);
+    for (const pod of ["apart", "together"]) for (const each of ["one", "two"]) await node.waitLog(pod, /up/, each);
+    // All shells run by now, so no look finds too few. One may find too many: a shell's fork that is not yet its sleep.
+    const shows = async (pod: string, shells: number) =>
+      Number(await node.exec(pod, "ps -o args | grep -c '[t]rap'", "one")) === shells;
+    await waitFor("one shell where they are apart", async () => await shows("apart", 1));
+    await waitFor("two shells where they are together", async () => await shows("together", 2));
   });
 });

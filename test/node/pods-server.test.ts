@@ -112,12 +112,20 @@ describe("a node that is asked", { concurrency: true }, () => {
     );
     await node.waitReady("runs");
     const follower = node.follow("logs", "-f", "runs");
-    const said = text(follower.stdout ?? assert.fail());
-    const ended = once(follower, "exit");
-    await node.waitLog("runs", /run 0/);
+    let said = "";
+    const { stdout } = follower;
+    stdout?.setEncoding("utf8").on("data", (part) => {
+      said += part;
+    });
+    const ended = once(follower, "close");
+    // By the follower's own mouth: one that comes after the end follows the next run.
+    await waitFor("the follower to have begun", () => said.includes("run 0\n"), {
+      timeout: 60_000,
+      explain: () => node.log().slice(-3000),
+    });
     await node.exec("runs", "touch /v/go0");
     assert.deepEqual(await ended, [0, null]);
-    assert.equal(await said, "run 0\nend 0\n");
+    assert.equal(said, "run 0\nend 0\n");
     await node.waitFor("runs", (pod) => containerOf(pod)?.restartCount === 1 && isReady(pod));
     assert.equal(await node.waitLog("runs", /run/), "run 1\n");
     assert.equal((await node.verb("logs", "-p", "runs")).stdout, "run 0\nend 0\n");

@@ -57,9 +57,11 @@ describe("a node with volumes", { concurrency: true }, () => {
 
   test("keeps an emptyDir over a container's restart", async () => {
     const volumes = { volumes: [{ name: "v", emptyDir: {} }] };
-    const line = `echo run >>/v/runs; [ $(wc -l </v/runs) -gt 1 ] || exit 1; ${STAY}`;
+    const line = `echo run >>/v/runs; [ $(wc -l </v/runs) -gt 1 ] || exit 1; echo up; ${STAY}`;
     node.put(shellPod("kept", line, { volumeMounts: [{ name: "v", mountPath: "/v" }] }, volumes));
     await node.waitFor("kept", (pod) => containerOf(pod)?.restartCount === 1 && containerOf(pod)?.ready === true);
+    // Running is ready, also before the shell has done anything.
+    await node.waitLog("kept", /up/);
     assert.equal(await node.exec("kept", "cat /v/runs"), "run\nrun\n");
   });
 

@@ -259,8 +259,8 @@ export class TestNode {
 
   /** Puts a manifest into the folder whole, by a rename: a pod by its name, or any text under a file name. */
   put(manifest: Pod): void;
-  put(file: string, content: string): void;
-  put(what: Pod | string, content = ""): void {
+  put(file: string, content: string | Uint8Array): void;
+  put(what: Pod | string, content: string | Uint8Array = ""): void {
     const file = typeof what === "string" ? what : `${what.metadata?.name}.json`;
     const unfinished = this.scratch.path(`.${file}`);
     writeFileSync(unfinished, typeof what === "string" ? content : JSON.stringify(what));
