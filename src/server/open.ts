@@ -1,6 +1,7 @@
 import type { X509Certificate } from "node:crypto";
 import { KubeletError, messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
+import { Semaphore } from "../base/semaphore.ts";
 import type { KubeletMetrics } from "../metrics/index.ts";
 import type { NodeView } from "../node/index.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -166,12 +167,20 @@ async function openMain(
   const listener = await deps.http.tls(options.main, settings, deps.handler);
   deps.log.info("Serving", { address: listener.address });
   const update = (change: Partial<TlsSettings>) => {
-    settings = { ...settings, ...change };
-    listener.update(settings);
+    const fresh = { ...settings, ...change };
+    // Throws for a certificate whose key is still to come: then the one in use stays what the next is compared with.
+    listener.update(fresh);
+    settings = fresh;
   };
-  const watching = [
-    follow(pairPaths(options.pair).cert, () => reloadPair(options, update, () => settings, deps), deps, signal),
-  ];
+  const { cert, key } = pairPaths(options.pair);
+  const turns = new Semaphore(1);
+  // One at a time, so that what was read last is used last.
+  const reload = async () => {
+    using _turn = await turns.take(signal);
+    await reloadPair(options, update, () => settings, deps);
+  };
+  // Both files: whoever renews them may write the key last.
+  const watching = [...new Set([cert, key])].map((path) => follow(path, reload, deps, signal));
   if (caFile !== "") watching.push(follow(caFile, () => reloadCa(caFile, update, () => settings, deps), deps, signal));
   return closing(listener, watching);
 }
@@ -193,9 +202,9 @@ async function follow(
 ): Promise<void> {
   try {
     for await (const _ of files.watch(path, signal)) {
-      await reload().catch((error: unknown) =>
-        log.error("Failed to reload file, keeping the last one", { path, err: messageOf(error) }),
-      );
+      await reload().catch((error: unknown) => {
+        if (!signal.aborted) log.error("Failed to reload file, keeping the last one", { path, err: messageOf(error) });
+      });
     }
   } catch (error) {
     if (!signal.aborted) log.error("Failed to watch file, changes of it are not seen", { path, err: messageOf(error) });
