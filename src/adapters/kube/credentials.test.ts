@@ -24,8 +24,10 @@ function fixture(context: TestContext) {
     stop.abort(new Error("over"));
     await scratch[Symbol.asyncDispose]();
   });
-  const clock = { ...time.clock(stop.signal), wall: () => new Date() };
+  const now = new Date();
+  const clock = { ...time.clock(stop.signal), wall: () => now };
   return {
+    now,
     said,
     signal: stop.signal,
     path: (name: string) => scratch.path(name),
@@ -109,8 +111,8 @@ test("a certificate that is missing or does not fit is said with its path", asyn
 });
 
 test("a certificate that is not good now is used, and explained", async (context) => {
-  const { open, said, signal } = fixture(context);
-  const expired = await issue({ commonName: "a", to: new Date(Date.now() - 90_000) });
+  const { open, now, said, signal } = fixture(context);
+  const expired = await issue({ commonName: "a", to: new Date(now.getTime() - 90_000) });
   await open({ certificate: { cert: { text: expired.cert }, key: { text: expired.key } } }).current(signal);
   assert.match(said.join(), /client certificate in the kubeconfig expired at \S+, 1m3\ds ago: the clock of this node/);
 });
