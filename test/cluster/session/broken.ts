@@ -1,6 +1,7 @@
 /** Pods that can't do what they were made for, each in another way. */
+import { exec, startedOnce } from "../../support/cluster-pods.ts";
 import { STAY, shellPod } from "../../support/kubelet.ts";
-import { type Case, container, exec, init, loops, NEVER, phase, quick, SESSION_NODE, waits } from "./case.ts";
+import { type Case, container, init, loops, NEVER, phase, quick, SESSION_NODE, waits } from "./case.ts";
 
 const settings = {
   apiVersion: "v1",
@@ -132,10 +133,11 @@ export const BROKEN: Readonly<Record<string, Case>> = {
     events: ["Unhealthy"],
   },
   "http-404": {
-    pod: shellPod("http-404", "exec httpd -f -p 8080 -h /tmp", {
-      readinessProbe: { httpGet: { port: 8080, path: "/x" }, initialDelaySeconds: 2, ...quick },
+    pod: shellPod("http-404", "touch /tmp/up; exec httpd -f -p 8080 -h /tmp", {
+      ...startedOnce("wget -q -O /dev/null http://127.0.0.1:8080/up"),
+      readinessProbe: { httpGet: { port: 8080, path: "/x" }, ...quick },
     }),
-    shows: container(({ state }) => state?.running !== undefined),
+    shows: container(({ started }) => started === true),
     events: ["Unhealthy"],
   },
   "unready-tcp": {
@@ -144,13 +146,19 @@ export const BROKEN: Readonly<Record<string, Case>> = {
     events: ["Unhealthy"],
   },
   unlive: {
-    pod: shellPod("unlive", STAY, {
-      livenessProbe: { ...exec("echo broken >&2; exit 1"), ...quick, periodSeconds: 3 },
-    }),
+    // Only the first time, and not before it can hear that it is to end: /dev/shm is the pod's.
+    pod: shellPod(
+      "unlive",
+      "trap 'touch /dev/shm/well; exit 0' TERM; touch /tmp/up; while :; do sleep 1000 & wait $!; done",
+      {
+        livenessProbe: {
+          ...exec("if [ -e /tmp/up ] && ! [ -e /dev/shm/well ]; then echo broken >&2; exit 1; fi"),
+          ...quick,
+        },
+      },
+    ),
     shows: container(({ restartCount, state }) => restartCount === 1 && state?.running !== undefined),
     events: ["Killing"],
-    // It goes on failing.
-    ignored: ["BackOff"],
   },
   "not-started": {
     pod: shellPod("not-started", STAY, { startupProbe: { ...exec("exit 1"), ...quick, failureThreshold: 200 } }),

@@ -1,6 +1,7 @@
 /** Pods as they should be: their way from bound to gone. */
+import { exec, LISTENING, ONCE_UP } from "../../support/cluster-pods.ts";
 import { IMAGE, STAY, shellPod } from "../../support/kubelet.ts";
-import { type Case, exec, gone, init, loops, NEVER, phase, ready, SESSION_NODE, STARTED, waits } from "./case.ts";
+import { type Case, gone, init, loops, NEVER, phase, quick, ready, SESSION_NODE, STARTED, waits } from "./case.ts";
 
 export const HEALTHY: Readonly<Record<string, Case>> = {
   pulling: {
@@ -9,12 +10,15 @@ export const HEALTHY: Readonly<Record<string, Case>> = {
     events: STARTED,
   },
   deadline: {
-    pod: shellPod("deadline", STAY, {}, { activeDeadlineSeconds: 10 }),
-    shows: phase("Failed"),
-    events: ["DeadlineExceeded"],
+    pod: shellPod("deadline", LISTENING, ONCE_UP, { activeDeadlineSeconds: 10_000 }),
+    shows: ready,
+    events: [...STARTED, "DeadlineExceeded"],
+    // Only now: however long the start took, it is over.
+    orders: [["patch", "pod", "deadline", "--patch", '{"spec":{"activeDeadlineSeconds":1}}']],
+    after: phase("Failed"),
   },
   plain: {
-    pod: shellPod("plain", `echo hello; ${STAY}`),
+    pod: shellPod("plain", `echo hello; ${LISTENING}`, ONCE_UP),
     shows: ready,
     events: STARTED,
     asks: [
@@ -42,7 +46,7 @@ export const HEALTHY: Readonly<Record<string, Case>> = {
       {},
       {
         ...NEVER,
-        initContainers: [init("side", STAY, { restartPolicy: "Always" })],
+        initContainers: [init("side", LISTENING, { ...ONCE_UP, restartPolicy: "Always" })],
       },
     ),
     shows: phase("Succeeded"),
@@ -68,12 +72,14 @@ export const HEALTHY: Readonly<Record<string, Case>> = {
   "probes-good": {
     pod: shellPod("probes-good", "exec httpd -f -p 8080 -h /", {
       ports: [{ name: "web", containerPort: 8080 }],
-      startupProbe: { tcpSocket: { port: "web" }, periodSeconds: 1, failureThreshold: 30 },
-      readinessProbe: { httpGet: { port: "web", path: "/etc/passwd" }, initialDelaySeconds: 3, periodSeconds: 1 },
+      startupProbe: { tcpSocket: { port: "web" }, ...quick, failureThreshold: 200 },
+      readinessProbe: { httpGet: { port: "web", path: "/etc/passwd" }, initialDelaySeconds: 3, ...quick },
       livenessProbe: { ...exec("true") },
     }),
     shows: ready,
     events: STARTED,
+    // Asked before the server listens.
+    blurred: [[/^event: Warning Unhealthy .* Startup probe failed: dial tcp .*: connection refused\n?/gm, ""]],
   },
   "host-network": {
     pod: shellPod("host-network", STAY, { ports: [{ containerPort: 18080 }] }, { hostNetwork: true }),
@@ -99,23 +105,23 @@ export const HEALTHY: Readonly<Record<string, Case>> = {
       pod?.status?.ephemeralContainerStatuses?.some(({ state }) => state?.terminated !== undefined) ?? false,
   },
   deleted: {
-    pod: shellPod("deleted", "trap 'exit 7' TERM; while :; do sleep 1000 & wait $!; done"),
+    pod: shellPod("deleted", LISTENING.replace("exit 0", "exit 7"), ONCE_UP),
     shows: ready,
-    events: STARTED,
+    events: [...STARTED, "Killing"],
     orders: [["delete", "pod", "deleted", "--wait=false"]],
     after: gone,
   },
   "deleted-deaf": {
     pod: shellPod("deleted-deaf", "trap '' TERM; while :; do sleep 1; done", {}, { terminationGracePeriodSeconds: 2 }),
     shows: ready,
-    events: STARTED,
+    events: [...STARTED, "Killing"],
     orders: [["delete", "pod", "deleted-deaf", "--wait=false"]],
     after: gone,
   },
   "deleted-by-force": {
     pod: shellPod("deleted-by-force", STAY),
     shows: ready,
-    events: STARTED,
+    events: [...STARTED, "Killing"],
     orders: [["delete", "pod", "deleted-by-force", "--grace-period=0", "--force"]],
     after: gone,
   },
@@ -129,7 +135,7 @@ export const HEALTHY: Readonly<Record<string, Case>> = {
     blurred: [[/reason: (PodFailed|ContainersNotReady)(\n +message: containers with unready .*)?/g, "reason: UNREADY"]],
   },
   drained: {
-    pod: shellPod("drained", STAY, {}, {}, { labels: { app: "drained" } }),
+    pod: shellPod("drained", LISTENING, ONCE_UP, {}, { labels: { app: "drained" } }),
     shows: ready,
     events: ["Killing"],
     orders: [

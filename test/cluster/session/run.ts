@@ -4,7 +4,8 @@ import type { Finished } from "../../../scripts/lib/run.ts";
 import { waitFor } from "../../../scripts/lib/wait.ts";
 import { Semaphore } from "../../../src/base/semaphore.ts";
 import type { Pod } from "../../../src/model/kubernetes.ts";
-import { type Case, SESSION_NODE } from "./case.ts";
+import { STAY, shellPod } from "../../support/kubelet.ts";
+import { type Case, ready, SESSION_NODE, STARTED } from "./case.ts";
 import { eventLines, normalised, statusLines } from "./normalise.ts";
 
 export interface Keyboard {
@@ -18,6 +19,7 @@ const EVENTS = `/api/v1/namespaces/${NAMESPACE}/events`;
 /** Cases side by side: with more of them a small machine takes too long to start each. */
 const AT_ONCE = 12;
 const PATIENCE_MS = 120_000;
+const LAST = "the-last";
 
 /** What was seen, by case: lines without what differs between any two runs. */
 export async function playSession(
@@ -26,9 +28,9 @@ export async function playSession(
 ): Promise<ReadonlyMap<string, string>> {
   const { api } = keyboard;
   await api.create("/api/v1/namespaces", { apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } });
-  await waitFor("the service account of the namespace", () =>
-    api.find(`/api/v1/namespaces/${NAMESPACE}/serviceaccounts/default`),
-  );
+  // What every pod mounts, or there were events of it.
+  for (const given of ["serviceaccounts/default", "configmaps/kube-root-ca.crt"])
+    await waitFor(given, () => api.find(`/api/v1/namespaces/${NAMESPACE}/${given}`), { timeout: PATIENCE_MS });
   const watcher = new Watcher(api);
   await watcher.start();
   const play = async ([name, one]: readonly [string, Case]): Promise<readonly [string, Played]> => [
@@ -45,12 +47,12 @@ export async function playSession(
       return await play(one);
     };
     const played = [await play(first), ...(await Promise.all(others.map(inTurn)))];
-    // Events may come late: those of the quick cases have had time until now.
+    // Events may come late, but in turn: those of a pod made now are the last.
+    await playCase(keyboard, watcher, LAST, { pod: shellPod(LAST, STAY), shows: ready, events: STARTED });
     return new Map(
       played.map(([name, { lines, shown = {} }]) => {
-        const { ignored = [], blurred } = cases[name] ?? {};
-        const events = watcher.events(name).filter(({ reason }) => !ignored.includes(reason));
-        return [name, normalised([...lines, ...eventLines(events)].join("\n"), shown, blurred)];
+        const { blurred } = cases[name] ?? {};
+        return [name, normalised([...lines, ...eventLines(watcher.events(name))].join("\n"), shown, blurred)];
       }),
     );
   } finally {
