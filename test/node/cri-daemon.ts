@@ -33,7 +33,7 @@ export async function startDaemon(folder: string, scratch: Scratch, name: string
   const stop = () => stopChild(child);
   try {
     const explain = () => readFileSync(`${base}/containerd.log`, "utf8").slice(-3000);
-    await waitFor("containerd to answer", () => ctr("version"), { explain });
+    await waitFor("containerd to answer", () => ctr("version"), { timeout: 60_000, explain });
     const image = await busyboxImage({ Entrypoint: ["/bin/sleep"], Cmd: ["2147483647"] });
     writeFileSync(`${base}/image.tar`, await imageArchive(image, IMAGE));
     await ctr("images", "import", `${base}/image.tar`);

@@ -75,14 +75,14 @@ describe("real parts", () => {
     // A connection of its own each time: the weather is looked at when one is made, too.
     const ask = (timeout: number) =>
       fetch(`http://${proxy.address}/v2/`, { headers: { connection: "close" }, signal: AbortSignal.timeout(timeout) });
-    assert.equal((await ask(2000)).status, 200);
+    assert.equal((await ask(60_000)).status, 200);
     proxy.weather = { kind: "slow", delay: 300 };
     const started = performance.now();
-    assert.equal((await ask(2000)).status, 200);
+    assert.equal((await ask(60_000)).status, 200);
     assert.ok(performance.now() - started >= 300);
     proxy.weather = { kind: "silent" };
     await assert.rejects(ask(200), { name: "TimeoutError" });
     proxy.weather = { kind: "broken" };
-    await assert.rejects(ask(2000), { name: "TypeError" });
+    await assert.rejects(ask(60_000), { name: "TypeError" });
   });
 });

@@ -47,7 +47,7 @@ function statesOf(folder: string): string[] {
 export async function removeRemains({ folder, networks, sockets, states }: Remains): Promise<void> {
   const doomed = doomedPids(folder);
   for (const pid of doomed) kill(pid);
-  await waitFor(`processes of ${folder} to end`, () => doomedPids(folder).length === 0, { timeout: 10_000 });
+  await waitFor(`processes of ${folder} to end`, () => doomedPids(folder).length === 0, { timeout: 60_000 });
   for (const file of networks) {
     await tryRun("umount", [file]);
     rmSync(file, { force: true });

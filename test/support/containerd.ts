@@ -73,7 +73,7 @@ export class Containerd {
     closeSync(log);
     this.#child = child;
     await waitFor(`containerd ${this.release} to answer`, () => this.#answers(child), {
-      timeout: 30_000,
+      timeout: 60_000,
       explain: () => `end of ${this.#file("containerd.log")}:\n${this.log().slice(-3000)}`,
     });
     // It goes on without a plugin that fails, say because the machine has no inotify instance left (fs.inotify.max_user_instances).
