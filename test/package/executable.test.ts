@@ -1,6 +1,7 @@
 /** The one file that is shipped: how it starts, what it says when it is damaged, and that it leaves nothing behind. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   chmodSync,
   closeSync,
@@ -166,8 +167,11 @@ describe("dist/kubelet", () => {
     child.stderr.setEncoding("utf8").on("data", (text) => {
       log += text;
     });
+    const closed = once(child, "close");
     const stop = async () => {
       await stopChild(child, 60_000);
+      // What it says at its end may be read after that.
+      await closed;
       runtime.kill();
     };
     const node = { pid: child.pid ?? 0, args, root, log: () => log, stop, [Symbol.asyncDispose]: stop };
