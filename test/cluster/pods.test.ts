@@ -1,6 +1,6 @@
 /** A pod's life on a node of a real cluster: bound, run, ended, deleted, with the kubelet or the API server away. */
 import assert from "node:assert/strict";
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { AnyObject } from "../../scripts/lib/cluster/api-client.ts";
@@ -11,6 +11,7 @@ import { silentLog } from "../../src/base/log.ts";
 import { seconds } from "../../src/base/units.ts";
 import type { Pod } from "../../src/model/kubernetes.ts";
 import { TestCluster } from "../support/cluster.ts";
+import { LISTENING, ONCE_UP } from "../support/cluster-pods.ts";
 import { containerIds, containerOf, IMAGE, isReady, ownNetwork, STAY, shellPod } from "../support/kubelet.ts";
 
 await ownNetwork();
@@ -19,6 +20,7 @@ const AWAY_MS = Number(process.env.KUBELET_TS_API_AWAY ?? 60) * 1000;
 
 const PODS = "/api/v1/namespaces/default/pods";
 const NODES = "/api/v1/nodes";
+const PATIENCE_MS = 120_000;
 const { signal } = new AbortController();
 
 describe("pods of a cluster", () => {
@@ -48,20 +50,23 @@ describe("pods of a cluster", () => {
 
   /** Nothing of the pod is in the runtime any more. */
   const nothingLeft = async (uid: string): Promise<void> => {
-    await waitFor(`pod ${uid} to be gone from the runtime`, async () => {
+    const isGone = async () => {
       const containers = await cri.runtime.listContainers(uid, signal);
       return containers.length + (await cri.runtime.listSandboxes(uid, signal)).length === 0;
-    });
+    };
+    await waitFor(`pod ${uid} to be gone from the runtime`, isGone, { timeout: PATIENCE_MS });
   };
 
-  /** Every state of the pod that the API server has, until `wanted`. */
-  const statesOf = async (name: string, wanted: (pod: Pod | undefined) => boolean): Promise<readonly Pod[]> => {
+  /** Every state of the pod that the API server has had after the given one, until it was gone; whenever this is asked. */
+  const statesAfter = async ({ metadata }: Pod): Promise<readonly Pod[]> => {
     const states: Pod[] = [];
-    await cluster.until<Pod>(PODS, name, (pod) => {
-      if (pod) states.push(pod);
-      return wanted(pod);
-    });
-    return states;
+    const path = `${PODS}?fieldSelector=metadata.name%3D${metadata?.name}`;
+    const watch = cluster.api.watch<Pod>(path, metadata?.resourceVersion ?? "", AbortSignal.timeout(PATIENCE_MS));
+    for await (const { type, object } of watch) {
+      if (type === "DELETED") return states;
+      states.push(object);
+    }
+    throw new Error(`the watch ended before pod ${metadata?.name} was gone`);
   };
 
   test("a bound pod runs, its status is as a kubelet's, and nothing is written while nothing changes", async () => {
@@ -83,11 +88,10 @@ describe("pods of a cluster", () => {
   });
 
   test("a pod is deleted within its grace, and its last state tells how its containers ended", async () => {
-    await cluster.createPod(shellPod("bye", "trap 'exit 7' TERM; while :; do sleep 1000 & wait $!; done"));
+    await cluster.createPod(shellPod("bye", LISTENING.replace("exit 0", "exit 7"), ONCE_UP));
     const pod = await cluster.waitReady("bye");
-    const states = statesOf("bye", (found) => found === undefined);
     await cluster.kubectl("delete", "pod", "bye", "--wait=false");
-    const seen = await states;
+    const seen = await statesAfter(pod);
     const last = seen.at(-1);
     assert.equal(last?.status?.phase, "Failed");
     assert.equal(containerOf(last)?.state?.terminated?.exitCode, 7);
@@ -108,10 +112,9 @@ describe("pods of a cluster", () => {
     await cluster.createPod(deaf);
     await cluster.waitReady("deaf");
     await cluster.kubectl("delete", "pod", "deaf", "--wait=false");
-    await cluster.waitFor("deaf", ({ metadata }) => metadata?.deletionTimestamp !== undefined);
-    const states = statesOf("deaf", (found) => found === undefined);
+    const dying = await cluster.waitFor("deaf", ({ metadata }) => metadata?.deletionTimestamp !== undefined);
     await cluster.kubectl("delete", "pod", "deaf", "--grace-period=1", "--wait=false");
-    const last = (await states).at(-1);
+    const last = (await statesAfter(dying)).at(-1);
     assert.equal(containerOf(last)?.state?.terminated?.exitCode, 137);
   });
 
@@ -153,7 +156,7 @@ describe("pods of a cluster", () => {
     const { status } = await cluster.waitPhase("huge", "Failed");
     assert.equal(status?.reason, "OutOfcpu");
     assert.match(status?.message ?? "", /^Pod was rejected: Node didn't have enough resource: cpu, requested: 4000000/);
-    await cluster.kubectl("delete", "pod", "huge", "--timeout=20s");
+    await cluster.kubectl("delete", "pod", "huge", "--timeout=60s");
     assert.equal(await cluster.pod("huge"), undefined);
   });
 
@@ -173,12 +176,11 @@ describe("pods of a cluster", () => {
   });
 
   test("an evicted pod is told to be disrupted and goes by itself", async () => {
-    await cluster.createPod(shellPod("evicted", STAY));
+    await cluster.createPod(shellPod("evicted", LISTENING, ONCE_UP));
     const pod = await cluster.waitReady("evicted");
-    const states = statesOf("evicted", (found) => found === undefined);
     const eviction = { apiVersion: "policy/v1", kind: "Eviction", metadata: { name: "evicted", namespace: "default" } };
     await cluster.api.create(`${PODS}/evicted/eviction`, eviction);
-    const last = (await states).at(-1);
+    const last = (await statesAfter(pod)).at(-1);
     assert.equal(conditionOf(last, "DisruptionTarget")?.reason, "EvictionByEvictionAPI");
     assert.equal(containerOf(last)?.state?.terminated?.exitCode, 0);
     await nothingLeft(uidOf(pod));
@@ -233,7 +235,7 @@ describe("pods of a cluster", () => {
       assert.deepEqual(containerIds(pod ?? {}), containerIds(before[place] ?? {}));
       assert.equal(restartsOf(pod), 0);
     }
-    const watch = cluster.api.watch<Pod>(`${PODS}?timeoutSeconds=1`, resourceVersion, AbortSignal.timeout(10_000));
+    const watch = cluster.api.watch<Pod>(`${PODS}?timeoutSeconds=1`, resourceVersion, AbortSignal.timeout(PATIENCE_MS));
     for await (const { object } of watch) {
       if (names.includes(object.metadata?.name ?? "")) assert.ok(isReady(object), JSON.stringify(object.status));
     }
@@ -242,15 +244,14 @@ describe("pods of a cluster", () => {
 
   test("what is deleted while the kubelet is away is stopped when it is back, whichever way it was deleted", async () => {
     const names = ["asked", "forced-away", "reused"];
-    for (const name of names) await cluster.createPod(shellPod(name, STAY));
+    for (const name of names) await cluster.createPod(shellPod(name, LISTENING, ONCE_UP));
     const [asked, forced, reused] = await Promise.all(names.map((name) => cluster.waitReady(name)));
     await cluster.node.kubelet.kill();
     await cluster.kubectl("delete", "pod", "asked", "--wait=false");
     await cluster.kubectl("delete", "pod", "forced-away", "reused", "--grace-period=0", "--force");
     await cluster.createPod(shellPod("reused", STAY, {}, { nodeName: "node" }));
-    const states = statesOf("asked", (found) => found === undefined);
     await cluster.node.kubelet.start();
-    assert.equal(containerOf((await states).at(-1))?.state?.terminated?.exitCode, 0);
+    assert.equal(containerOf((await statesAfter(asked ?? {})).at(-1))?.state?.terminated?.exitCode, 0);
     const fresh = await cluster.waitReady("reused");
     assert.notEqual(uidOf(fresh), uidOf(reused));
     for (const pod of [asked, forced, reused]) await nothingLeft(uidOf(pod));
@@ -258,15 +259,21 @@ describe("pods of a cluster", () => {
   });
 
   test("while the API server is away pods go on and crashes are mended; then all is told, and nothing restarts", async () => {
-    const crash = "trap 'exit 0' TERM; sleep 15 & wait $!; exit 1";
+    // They end when they are told to by a file, which they take away: not before the API server is.
+    const folder = cluster.scratch.path("gate");
+    mkdirSync(folder);
+    const gate = { volumeMounts: [{ name: "gate", mountPath: "/gate" }] };
+    const volumes = [{ name: "gate", hostPath: { path: folder, type: "Directory" } }];
+    const untilTold = (file: string) => `trap 'exit 0' TERM; until rm /gate/${file} 2>/dev/null; do sleep 0.2; done`;
     await cluster.createPod(shellPod("steady", STAY));
-    await cluster.createPod(shellPod("crashing", crash));
-    await cluster.createPod(shellPod("ending", "sleep 10", {}, { restartPolicy: "Never" }));
+    await cluster.createPod(shellPod("crashing", `${untilTold("crash")}; exit 1`, gate, { volumes }));
+    await cluster.createPod(shellPod("ending", untilTold("end"), gate, { volumes, restartPolicy: "Never" }));
     const steady = await cluster.waitReady("steady");
     await cluster.waitReady("crashing");
     await cluster.waitReady("ending");
     await cluster.plane.apiServer.kill();
     const away = Date.now();
+    for (const file of ["crash", "end"]) writeFileSync(join(folder, file), "");
     const uid = uidOf(steady);
     const alive = async () =>
       (await cri.runtime.listContainers(undefined, signal)).filter(({ state }) => state === "running");
@@ -279,7 +286,7 @@ describe("pods of a cluster", () => {
             attempt > 0 && state === "running" && labels["io.kubernetes.pod.name"] === "crashing",
         );
       },
-      { timeout: 60_000 },
+      { timeout: PATIENCE_MS },
     );
     const absence = `${AWAY_MS / 1000} s without the API server`;
     await waitFor(absence, async () => Date.now() - away > AWAY_MS, { timeout: AWAY_MS + 10_000 });

@@ -3,7 +3,6 @@ import { existsSync, globSync, mkdirSync, readdirSync, readlinkSync, rmdirSync, 
 import { join } from "node:path";
 import type { ControlPlane } from "../../scripts/lib/cluster/control-plane.ts";
 import { Program } from "../../scripts/lib/cluster/program.ts";
-import { freePort } from "../../scripts/lib/free-port.ts";
 import type { Registry } from "../../scripts/lib/registry.ts";
 import { ensureTool } from "../../scripts/tools.ts";
 import { runtimePaths, stopEmbedded } from "../../src/adapters/containerd/index.ts";
@@ -35,7 +34,7 @@ export interface ClusterNodeOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Of the kubelet's server and its /healthz; free ones unless given. */
+  /** Of the kubelet's server and its /healthz; others for each node of a cluster unless given. */
   readonly ports?: readonly [number, number];
   /** False: everything is there, but the kubelet is started by the test. */
   readonly started?: boolean;
@@ -60,6 +59,9 @@ export interface ClusterNodePlace {
   readonly index: number;
 }
 
+/** Below those that the kernel gives to clients: while a kubelet is started again, nobody else gets its port. */
+const PORT = 11_250;
+const HEALTH_PORT = 12_250;
 /** Where the Go kubelet puts links to containers' logs, whatever it is told. */
 const CONTAINER_LOGS = "/var/log/containers";
 /** The Go kubelet makes it, whatever its root directory. */
@@ -97,7 +99,7 @@ export class ClusterNode implements AsyncDisposable {
     const cgroup = made.use(new CgroupRoot(place.cgroup));
     const containerd =
       typeof runtime === "object" ? made.use(await startContainerd(place, runtime.release)) : undefined;
-    const [port, healthPort] = options.ports ?? [await freePort(), await freePort()];
+    const [port, healthPort] = options.ports ?? [PORT + place.index, HEALTH_PORT + place.index];
     const at = (folder: string) => join(place.folder, folder);
     const places: KubeletPlaces = {
       ...{ name, port, healthPort, address: place.address, cgroup: cgroup.path },
