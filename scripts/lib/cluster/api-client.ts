@@ -29,7 +29,10 @@ export class ApiError extends Error {
   }
 }
 
-const CALL_MS = 30_000;
+const CALL_MS = 60_000;
+const PATIENCE_MS = 120_000;
+/** The server closes what was idle for 90 s: we do first, or a request could meet the closing. */
+const IDLE_MS = 30_000;
 const PATCH_TYPES = {
   merge: "application/merge-patch+json",
   strategic: "application/strategic-merge-patch+json",
@@ -51,6 +54,7 @@ export class ApiClient implements Disposable {
     this.server = server;
     this.#agent = new Agent({
       keepAlive: true,
+      timeout: IDLE_MS,
       ca: Buffer.from(ca, "base64"),
       cert: Buffer.from(user["client-certificate-data"], "base64"),
       key: Buffer.from(user["client-key-data"], "base64"),
@@ -101,12 +105,12 @@ export class ApiClient implements Disposable {
 
   /**
    * The first state of a collection's object that is as wanted: the present one, or one that the watch brings. `undefined` stands for "not there".
-   * `what` completes "waited 30 s for …". A connection that breaks is made again, so that a restart of the server does not disturb.
+   * `what` completes "waited 120 s for …". A connection that breaks is made again, so that a restart of the server does not disturb.
    */
   async until<T = AnyObject>(
     { collection, name }: { readonly collection: string; readonly name: string },
     wanted: (object: T | undefined) => boolean,
-    { what = `${collection}/${name} to be as wanted`, timeoutMs = 60_000 }: UntilOptions = {},
+    { what = `${collection}/${name} to be as wanted`, timeoutMs = PATIENCE_MS }: UntilOptions = {},
   ): Promise<T | undefined> {
     const signal = AbortSignal.timeout(timeoutMs);
     const selector = `fieldSelector=${encodeURIComponent(`metadata.name=${name}`)}`;

@@ -99,7 +99,7 @@ export class ControlPlane implements AsyncDisposable {
     });
   }
 
-  /** A control plane that is ready: the default service account is there, so pods can be made. */
+  /** A control plane that is ready: the default service account and the CA for pods are there, so pods can be made. */
   static async start(options: ControlPlaneOptions): Promise<ControlPlane> {
     const binaries = await controlPlaneBinaries();
     mkdirSync(join(options.folder, "logs"), { recursive: true });
@@ -157,8 +157,13 @@ export class ControlPlane implements AsyncDisposable {
       this.scheduler.start(),
       createFirstObjects(root, this.bootstrapToken),
     ]);
-    const collection = "/api/v1/namespaces/default/serviceaccounts";
-    await this.api.until({ collection, name: "default" }, (account) => account !== undefined);
+    // What every pod mounts: a pod without its CA would wait some seconds before it looks again.
+    const namespace = "/api/v1/namespaces/default";
+    for (const [collection, name] of [
+      [`${namespace}/serviceaccounts`, "default"],
+      [`${namespace}/configmaps`, "kube-root-ca.crt"],
+    ] as const)
+      await this.api.until({ collection, name }, (object) => object !== undefined);
   }
 }
 

@@ -21,7 +21,8 @@ export interface ProgramOptions {
   readonly detached?: boolean;
 }
 
-const PATIENCE_MS = 60_000;
+/** An API server takes six seconds where nothing else runs. */
+const PATIENCE_MS = 180_000;
 const LOG_LINES = 20;
 
 export class Program implements AsyncDisposable {
