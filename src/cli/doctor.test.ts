@@ -5,7 +5,7 @@ import { loadConfig } from "../config/index.ts";
 import type { Examiner } from "../fitness/index.ts";
 import type { HostSetup } from "../ports/host-setup.ts";
 import { VirtualTime } from "../sim/virtual-time.ts";
-import { runVerb, type VerbIo } from "./index.ts";
+import { runFake } from "./fake-io.ts";
 import type { HostTools } from "./io.ts";
 
 const never = new AbortController().signal;
@@ -63,24 +63,10 @@ async function doctor(line: string, over: Over = {}) {
     };
   };
   const setup = { kind: async (path: string) => (over.there?.includes(path) ? "file" : undefined) } as HostSetup;
-  let out = "";
-  let complaints = "";
-  const io: VerbIo = {
-    write: async (content) => {
-      out += content;
-    },
-    complain: (message) => {
-      complaints += message;
-    },
-    env: {},
-    now: () => new Date(0),
-    connect: () => assert.fail("no kubelet is asked"),
-    configDeps: () => assert.fail("the examiner reads the configuration"),
-    host: async () => ({ setup: () => setup, purge: () => assert.fail("nobody asked for it"), examiner }),
-  };
-  const running = runVerb(line.split(" "), io, never);
+  const host = async () => ({ setup: () => setup, purge: () => assert.fail("nobody asked for it"), examiner });
+  const running = runFake(line, { host }, never);
   await time.runUntil(60_000, () => {});
-  return { code: await running, out, complaints, asked };
+  return { ...(await running), asked };
 }
 
 test("a fit machine: each finding, and code 0", async () => {

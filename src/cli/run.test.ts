@@ -4,8 +4,9 @@ import { KubeletError } from "../base/fault.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import type { CountedEvent } from "../node/index.ts";
 import type { LocalClient } from "../ports/http-server.ts";
+import { runFake } from "./fake-io.ts";
 import type { VerbIo } from "./io.ts";
-import { isVerb, runVerb } from "./run.ts";
+import { isVerb } from "./run.ts";
 
 const never = new AbortController().signal;
 const at = "2026-01-01T00:00:00Z";
@@ -91,14 +92,8 @@ const client: LocalClient = {
 };
 
 async function run(line: string, over: { readonly errno?: string; readonly env?: VerbIo["env"] } = {}) {
-  let out = "";
-  const complaints: string[] = [];
   const sockets: string[] = [];
-  const io: VerbIo = {
-    write: async (content) => {
-      out += Buffer.from(content).toString();
-    },
-    complain: (message) => complaints.push(message),
+  const doors: Partial<VerbIo> = {
     env: over.env ?? {},
     now: () => new Date(Date.parse(at) + 90_000),
     connect: (path) => {
@@ -113,10 +108,8 @@ async function run(line: string, over: { readonly errno?: string; readonly env?:
       readFile: () => Promise.reject(new Error("no file")),
       listConfigDir: async () => [],
     }),
-    host: () => assert.fail("this verb looks at no machine"),
   };
-  const code = await runVerb(line.split(" ").filter(Boolean), io, never);
-  return { code, out, complaints: complaints.join("\n"), sockets };
+  return { ...(await runFake(line, doors, never)), sockets };
 }
 
 test("isVerb() tells a verb from flags", () => {

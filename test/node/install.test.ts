@@ -7,7 +7,8 @@ import { test } from "node:test";
 import { crc32 } from "node:zlib";
 import { encodeFooter } from "../../src/adapters/executable/layout.ts";
 import { createHostSetup } from "../../src/adapters/linux/index.ts";
-import { runVerb, type VerbIo } from "../../src/cli/index.ts";
+import { runFake } from "../../src/cli/fake-io.ts";
+import type { VerbIo } from "../../src/cli/index.ts";
 import { Scratch } from "../support/scratch.ts";
 
 const never = new AbortController().signal;
@@ -85,8 +86,6 @@ class Machine implements AsyncDisposable {
   }
 
   async kubelet(line: string, from = `${this.downloads}/kubelet`) {
-    let out = "";
-    let complaints = "";
     const setup = (root: string) => ({
       ...createHostSetup({
         root: root === "" ? this.root : root,
@@ -99,16 +98,7 @@ class Machine implements AsyncDisposable {
       }),
       superuser: this.superuser,
     });
-    const io: VerbIo = {
-      write: async (content) => {
-        out += content;
-      },
-      complain: (message) => {
-        complaints += message;
-      },
-      env: {},
-      now: () => new Date(0),
-      connect: () => assert.fail("no kubelet is asked"),
+    const doors: Partial<VerbIo> = {
       configDeps: () => ({
         facts: { cgroupVersion: 2, hostname: "node", cwd: "/" },
         readFile: () => assert.fail("files are read below the root"),
@@ -120,8 +110,7 @@ class Machine implements AsyncDisposable {
         purge: () => assert.fail("nobody asked for it"),
       }),
     };
-    const code = await runVerb(line.split(" "), io, never);
-    return { code, out, complaints };
+    return runFake(line, doors, never);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
