@@ -9,9 +9,10 @@ import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { waitFor } from "../../scripts/lib/wait.ts";
 import { TestCluster } from "../support/cluster.ts";
+import { LISTENING, ONCE_UP } from "../support/cluster-pods.ts";
 import { IMAGE, STAY, shellPod } from "../support/kubelet.ts";
 
-const PATIENCE = { timeout: 20_000 };
+const PATIENCE = { timeout: 120_000 };
 const CP_MB = 100;
 
 describe("kubectl", () => {
@@ -60,14 +61,9 @@ describe("kubectl", () => {
     before(async () => {
       const line = "for n in 1 2 3 4 5; do echo line $n; done; echo oops >&2";
       await cluster.createPod(
-        shellPod(
-          "talker",
-          `${line}; ${STAY}`,
-          {},
-          {
-            initContainers: [{ name: "init", image: IMAGE, command: ["sh", "-c", "echo from init"] }],
-          },
-        ),
+        shellPod("talker", `${line}; ${LISTENING}`, ONCE_UP, {
+          initContainers: [{ name: "init", image: IMAGE, command: ["sh", "-c", "echo from init"] }],
+        }),
       );
       await cluster.createPod(shellPod("crasher", "echo run; exit 3", {}, { restartPolicy: "Always" }));
       await cluster.waitReady("talker");
@@ -117,8 +113,10 @@ describe("kubectl", () => {
       let seen = "";
       follower.stdout?.on("data", (part) => (seen += part));
       await waitFor("the first line", () => seen === "first\n", PATIENCE);
+      // From before: the follower may end first. And its words may come after its end.
+      const closed = once(follower, "close");
       await cluster.kubectl("exec", "late", "--", "sh", "-c", "echo > /go");
-      const [code] = await once(follower, "exit");
+      const [code] = await closed;
       assert.deepEqual([seen, code], ["first\nlast\n", 0]);
     });
   });
@@ -161,21 +159,24 @@ describe("kubectl", () => {
           ...PATIENCE,
           explain: () => seen,
         });
-      session.stdin?.write("tty; stty size\n");
+      session.stdin?.write("tty\n");
       await says(/\/dev\/pts\/\d+\r\n/);
-      await says(/33 101\r\n/);
+      // The size comes when the command runs already.
+      const hasSize = (size: string) =>
+        waitFor(
+          `the size ${size} inside`,
+          () => {
+            session.stdin?.write("stty size\n");
+            return seen.includes(`${size}\r\n`);
+          },
+          { ...PATIENCE, interval: 300, explain: () => seen },
+        );
+      await hasSize("33 101");
       const resized = spawn("stty", ["rows", "44", "cols", "55"], {
         stdio: [openSync(readFileSync(name, "utf8").trim(), "r+"), "inherit", "inherit"],
       });
       await once(resized, "exit");
-      await waitFor(
-        "the new size inside",
-        () => {
-          session.stdin?.write("stty size\n");
-          return /44 55\r\n/.test(seen);
-        },
-        { ...PATIENCE, interval: 300, explain: () => seen },
-      );
+      await hasSize("44 55");
       session.stdin?.write("exit 5\n");
       const [code] = await once(session, "exit");
       assert.equal(code, 5);
@@ -239,7 +240,7 @@ describe("kubectl", () => {
       const port = Number(/127\.0\.0\.1:(\d+) ->/.exec(String(line))?.[1]);
       const get = async (): Promise<string> => {
         const socket = connect(port, "127.0.0.1");
-        socket.setTimeout(20_000, () => socket.destroy(new Error("no answer")));
+        socket.setTimeout(PATIENCE.timeout, () => socket.destroy(new Error("no answer")));
         socket.write("GET /page HTTP/1.0\r\n\r\n");
         return text(socket);
       };
@@ -271,7 +272,11 @@ describe("kubectl", () => {
     ];
     await cluster.kubectl(...args, `echo here I am; ${STAY}`);
     await cluster.waitFor("one", ({ status }) => Boolean(status?.ephemeralContainerStatuses?.[0]?.state?.running));
-    assert.equal(await cluster.kubectl("logs", "one", "-c", "looker"), "here I am\n");
+    await waitFor(
+      "its words",
+      async () => (await cluster.kubectl("logs", "one", "-c", "looker")) === "here I am\n",
+      PATIENCE,
+    );
     const processes = await cluster.kubectl("exec", "one", "-c", "looker", "--", "ps");
     assert.match(processes, /to stderr/, "the target's processes");
   });

@@ -16,6 +16,7 @@ import { containerOf, ownNetwork, STAY, shellPod } from "../support/kubelet.ts";
 await ownNetwork();
 
 const CORE = "/api/v1/namespaces/default";
+const PATIENCE_MS = 120_000;
 const base64 = (value: string): string => Buffer.from(value).toString("base64");
 const mount = (name: string) => [{ name, mountPath: "/v" }];
 
@@ -37,7 +38,7 @@ describe("what pods refer to", () => {
   const logOf = (name: string) => cluster.kubectl("logs", name);
   const untilLog = (name: string, words: RegExp) =>
     waitFor(`the log of ${name} to match ${words}`, async () => words.test(await logOf(name)), {
-      timeout: 30_000,
+      timeout: PATIENCE_MS,
       explain: () => cluster.node.log().slice(-2000),
     });
 
@@ -46,12 +47,13 @@ describe("what pods refer to", () => {
     join(cluster.node.places.root, "pods", metadata?.uid ?? "", "volumes", `kubernetes.io~${kind}`, ...path);
 
   const until = (what: string, check: () => boolean) =>
-    waitFor(what, async () => check(), { timeout: 30_000, interval: 2 });
-  const eventOf = async (name: string, reason: string): Promise<AnyObject> => {
+    waitFor(what, async () => check(), { timeout: PATIENCE_MS, interval: 2 });
+  /** `words` where others of that reason may come before. */
+  const eventOf = async (name: string, reason: string, words = /^/): Promise<AnyObject> => {
     const selector = encodeURIComponent(`involvedObject.name=${name},reason=${reason}`);
-    const list = () => cluster.api.list(`${CORE}/events?fieldSelector=${selector}`);
-    await waitFor(`an event ${reason} of ${name}`, async () => (await list()).length > 0, { timeout: 30_000 });
-    return (await list())[0] ?? {};
+    const find = async () =>
+      (await cluster.api.list(`${CORE}/events?fieldSelector=${selector}`)).find(({ message }) => words.test(message));
+    return await waitFor(`an event ${reason} of ${name}`, find, { timeout: PATIENCE_MS });
   };
 
   /** A call of the API server as who holds a token, trusting only the given CA. */
@@ -235,8 +237,8 @@ describe("what pods refer to", () => {
     const classes = "/apis/node.k8s.io/v1/runtimeclasses";
     await cluster.api.create(classes, { metadata: { name: "special" }, handler: "missing" });
     await cluster.createPod(shellPod("special", STAY, {}, { runtimeClassName: "special" }));
-    const { message } = await eventOf("special", "FailedCreatePodSandBox");
-    assert.match(message, /^Failed to create pod sandbox: .*missing/);
+    // A first one may tell that the list of classes has not come within its second.
+    await eventOf("special", "FailedCreatePodSandBox", /^Failed to create pod sandbox: .*missing/);
     await cluster.api.delete(`${classes}/special`);
     await cluster.api.create(classes, { metadata: { name: "special" }, handler: "runc" });
     await cluster.waitReady("special");

@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import type { AnyObject } from "../../scripts/lib/cluster/api-client.ts";
 import type { Pod } from "../../src/model/kubernetes.ts";
 import { TestCluster } from "../support/cluster.ts";
+import { LISTENING, ONCE_UP } from "../support/cluster-pods.ts";
 import { isReady, ownNetwork, STAY, shellPod } from "../support/kubelet.ts";
 
 await ownNetwork();
@@ -12,6 +13,7 @@ await ownNetwork();
 const APPS = "/apis/apps/v1/namespaces/default";
 const JOBS = "/apis/batch/v1/namespaces/default/jobs";
 const PODS = "/api/v1/namespaces/default/pods";
+const ROLLOUT = "--timeout=240s";
 
 /** A pod template whose container runs a shell line. */
 function template(app: string, line: string, spec: object = {}, container: object = {}): object {
@@ -56,22 +58,22 @@ describe("workloads", () => {
 
   test("a Deployment is updated pod by pod without ever being less than whole, and rolled back", async () => {
     const strategy = { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } };
-    const readinessProbe = { exec: { command: ["test", "-e", "/tmp/up"] }, periodSeconds: 1 };
+    const readinessProbe = { exec: { command: ["test", "-e", "/tmp/up"] }, periodSeconds: 1, timeoutSeconds: 60 };
     const version = (line: string) =>
       workload("Deployment", "web", { replicas: 3, strategy, template: template("web", line, {}, { readinessProbe }) });
     await cluster.api.create(`${APPS}/deployments`, version(`touch /tmp/up; ${STAY}`));
-    await cluster.kubectl("rollout", "status", "deployment/web", "--timeout=60s");
+    await cluster.kubectl("rollout", "status", "deployment/web", ROLLOUT);
     const first = (await podsOf("web")).map(({ metadata }) => metadata?.uid);
     assert.equal(first.length, 3);
 
     // From the first change of the update on: each state that the API server has had counts.
     const { resourceVersion } = (await cluster.api.get(`${APPS}/deployments`)).metadata;
     await cluster.apply(version(`sleep 0.2; touch /tmp/up; ${STAY}`));
-    await cluster.kubectl("rollout", "status", "deployment/web", "--timeout=90s");
+    await cluster.kubectl("rollout", "status", "deployment/web", ROLLOUT);
     const states = cluster.api.watch<AnyObject>(
       `${APPS}/deployments?timeoutSeconds=1`,
       resourceVersion,
-      AbortSignal.timeout(10_000),
+      AbortSignal.timeout(60_000),
     );
     for await (const { object } of states)
       assert.ok((object.status.availableReplicas ?? 0) >= 3, JSON.stringify(object.status));
@@ -84,7 +86,7 @@ describe("workloads", () => {
     assertCalm(second);
 
     await cluster.kubectl("rollout", "undo", "deployment/web");
-    await cluster.kubectl("rollout", "status", "deployment/web", "--timeout=90s");
+    await cluster.kubectl("rollout", "status", "deployment/web", ROLLOUT);
     await cluster.kubectl("delete", "deployment", "web");
     await podsGone("web");
   });
@@ -100,7 +102,7 @@ describe("workloads", () => {
         (one?.status.replicas ?? 0) === replicas;
       await cluster.until(`${APPS}/deployments`, "many", isThere, {
         what: `${replicas} ready pods`,
-        timeoutMs: 120_000,
+        timeoutMs: 240_000,
       });
     };
     await count(50);
@@ -115,16 +117,16 @@ describe("workloads", () => {
   test("a DaemonSet has its pod on the node, tolerates its taints, and is updated", async () => {
     const object = (line: string) =>
       workload("DaemonSet", "agent", {
-        template: template("agent", line, { hostNetwork: true, tolerations: [{ operator: "Exists" }] }),
+        template: template("agent", line, { hostNetwork: true, tolerations: [{ operator: "Exists" }] }, ONCE_UP),
       });
     await cluster.kubectl("taint", "node", "node", "only=agents:NoSchedule");
-    await cluster.apply(object(`echo one; ${STAY}`));
-    await cluster.kubectl("rollout", "status", "daemonset/agent", "--timeout=60s");
+    await cluster.apply(object(`echo one; ${LISTENING}`));
+    await cluster.kubectl("rollout", "status", "daemonset/agent", ROLLOUT);
     const [pod] = await podsOf("agent");
     assert.equal(pod?.spec?.nodeName, "node");
     assert.equal(pod?.status?.podIP, cluster.address);
-    await cluster.apply(object(`echo two; ${STAY}`));
-    await cluster.kubectl("rollout", "status", "daemonset/agent", "--timeout=60s");
+    await cluster.apply(object(`echo two; ${LISTENING}`));
+    await cluster.kubectl("rollout", "status", "daemonset/agent", ROLLOUT);
     assert.equal(await cluster.kubectl("logs", "daemonset/agent"), "two\n");
     await cluster.kubectl("taint", "node", "node", "only-");
     await cluster.kubectl("delete", "daemonset", "agent");
@@ -162,9 +164,9 @@ describe("workloads", () => {
 
   test("a StatefulSet starts in order, keeps names over a deletion, and is updated from the last", async () => {
     const object = (line: string) =>
-      workload("StatefulSet", "db", { replicas: 3, serviceName: "db", template: template("db", line) });
-    await cluster.apply(object(`hostname; ${STAY}`));
-    await cluster.kubectl("rollout", "status", "statefulset/db", "--timeout=60s");
+      workload("StatefulSet", "db", { replicas: 3, serviceName: "db", template: template("db", line, {}, ONCE_UP) });
+    await cluster.apply(object(`hostname; ${LISTENING}`));
+    await cluster.kubectl("rollout", "status", "statefulset/db", ROLLOUT);
     const pods = [...(await podsOf("db"))].sort((a, b) =>
       (a.metadata?.name ?? "") < (b.metadata?.name ?? "") ? -1 : 1,
     );
@@ -181,8 +183,8 @@ describe("workloads", () => {
     const reborn = await cluster.waitFor("db-1", (pod) => pod.metadata?.uid !== old && isReady(pod));
     assert.equal(reborn.spec?.hostname, "db-1");
 
-    await cluster.apply(object(`echo new; ${STAY}`));
-    await cluster.kubectl("rollout", "status", "statefulset/db", "--timeout=90s");
+    await cluster.apply(object(`echo new; ${LISTENING}`));
+    await cluster.kubectl("rollout", "status", "statefulset/db", ROLLOUT);
     for (const name of ["db-0", "db-1", "db-2"]) assert.equal(await cluster.kubectl("logs", name), "new\n");
     await cluster.kubectl("delete", "statefulset", "db");
     await podsGone("db");
