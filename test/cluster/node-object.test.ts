@@ -53,6 +53,10 @@ describe("the Node object", () => {
     let theirs: ClusterNode;
     before(async () => {
       theirs = await cluster.addNode({ kubelet: "go", name: "go-node" });
+      // The controllers' part of a new node comes when they have seen it.
+      const isSettled = (node: Node | undefined) =>
+        node?.metadata?.annotations?.["node.alpha.kubernetes.io/ttl"] !== undefined && !node.spec?.taints?.length;
+      for (const { name } of [ours, theirs]) await cluster.until<Node>(NODES, name, isSettled);
     });
 
     test("has the same fields with the same values", async () => {
@@ -83,7 +87,7 @@ describe("the Node object", () => {
     test("has a lease and a CSINode of the same shape", async () => {
       assert.deepEqual(anonymous(await leaseOf(ours.name), ours), anonymous(await leaseOf(theirs.name), theirs));
       const csiNode = async (node: ClusterNode) =>
-        anonymous(await cluster.api.find<CSINode>(`${CSI_NODES}/${node.name}`), node);
+        anonymous(await cluster.until<CSINode>(CSI_NODES, node.name, (found) => found !== undefined), node);
       assert.deepEqual(await csiNode(ours), await csiNode(theirs));
     });
 
