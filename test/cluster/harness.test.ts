@@ -7,7 +7,8 @@ import type { ApiError } from "../../scripts/lib/cluster/api-client.ts";
 import { ControlPlane } from "../../scripts/lib/cluster/control-plane.ts";
 import { leaks, type MachineState, machineState } from "../../scripts/lib/leaks.ts";
 import { TestCluster } from "../support/cluster.ts";
-import { ownNetwork, STAY, shellPod } from "../support/kubelet.ts";
+import { LISTENING, ONCE_UP } from "../support/cluster-pods.ts";
+import { ownNetwork, shellPod } from "../support/kubelet.ts";
 import { Scratch } from "../support/scratch.ts";
 
 const { address } = await ownNetwork();
@@ -30,7 +31,7 @@ describe("a cluster with the Go kubelet", () => {
   });
 
   test("runs a pod; kubectl shows its log and runs a command in it", async () => {
-    await cluster.createPod(shellPod("one", `echo hello from one; ${STAY}`));
+    await cluster.createPod(shellPod("one", `echo hello from one; ${LISTENING}`, ONCE_UP));
     const { status } = await cluster.waitReady("one");
     assert.match(status?.podIP ?? "", /^10\.244\.0\./);
     assert.equal(status?.hostIP, address);

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connect } from "node:tls";
 import { TestCluster } from "../support/cluster.ts";
-import { STAY, shellPod } from "../support/kubelet.ts";
+import { LISTENING, ONCE_UP } from "../support/cluster-pods.ts";
+import { shellPod } from "../support/kubelet.ts";
 
 const CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
 const SERVING = "kubernetes.io/kubelet-serving";
@@ -32,7 +33,7 @@ test("a node joins by bootstrap; logs can be read when its serving certificate i
   });
   const { port } = cluster.node.places;
   assert.equal(await shown(cluster.address, port), undefined);
-  await cluster.createPod(shellPod("one", `echo hello from one; ${STAY}`));
+  await cluster.createPod(shellPod("one", `echo hello from one; ${LISTENING}`, ONCE_UP));
   await cluster.waitReady("one");
   const early = await cluster.tryKubectl(["logs", "one"]);
   assert.match(early.stderr, /tls: |handshake/);
