@@ -62,6 +62,27 @@ test("OwnNode tells of a deletion once, whoever notices first", async () => {
   await assert.rejects(running);
 });
 
+test("OwnNode is not told by a late watch that the Node made anew is gone, but by one that knows of it", async () => {
+  const { time, life, api, own, told } = fresh();
+  const { server } = api;
+  const running = own.run(life.signal);
+  server.put(NODES, { metadata: { name: "node-1" } });
+  await time.runUntil(1000, () => {});
+  api.faults.latency = () => 1000;
+  server.put(NODES, { metadata: { name: "node-1", labels: { late: "" } } });
+  server.delete(NODES, "node-1");
+  // Our write is refused, and we register, before the watch tells of any of it.
+  own.isGone();
+  own.took(server.create<Node>(NODES, { metadata: { name: "node-1" } }));
+  await time.runUntil(10_000, () => {});
+  assert.deepEqual(told, ["101 others", undefined, "104 ours"]);
+  server.delete(NODES, "node-1");
+  await time.runUntil(20_000, () => {});
+  assert.deepEqual(told.slice(3), [undefined]);
+  life.abort();
+  await assert.rejects(running);
+});
+
 test("OwnNode.whenKnown() waits until the Node is there", async () => {
   const { own } = fresh();
   const known = own.whenKnown(new AbortController().signal);

@@ -11,8 +11,11 @@ export class OwnNode {
   readonly #name: string;
   readonly #reflector: Reflector<Node>;
   readonly #onChange: (node: Node | undefined, byOthers: boolean) => void;
-  /** The watch has told of a Node: only then can one be missing there. A first list may be older than our own write. */
-  #watched = false;
+  /**
+   * UID of the Node that the watch told of last: only that one can be missing there. A first list may be older than our own write, and so may be what comes
+   * of a Node that was deleted, when the next one is registered already.
+   */
+  #watched: string | undefined;
   #node: Node | undefined;
   #known = Promise.withResolvers<void>();
 
@@ -21,7 +24,15 @@ export class OwnNode {
     this.#name = name;
     this.#onChange = onChange;
     this.#reflector = new Reflector<Node>(
-      { at: NODES, fieldSelector: `metadata.name=${name}`, onChange: () => this.#saw(this.#reflector.get(name)) },
+      {
+        at: NODES,
+        fieldSelector: `metadata.name=${name}`,
+        keep: (node) => {
+          this.#watched = node.metadata?.uid;
+          return node;
+        },
+        onChange: () => this.#saw(this.#reflector.get(name)),
+      },
       deps,
     );
   }
@@ -32,7 +43,10 @@ export class OwnNode {
 
   /** The answer to a write of ours, or to a read past the watch. */
   took(node: Node): void {
-    if (node.metadata?.name === this.#name) this.#take(node, false);
+    if (node.metadata?.name !== this.#name) return;
+    // It is what answers now, though a server that lost what it had begins to count anew.
+    const isAnother = node.metadata.uid !== this.#node?.metadata?.uid;
+    if (isAnother || this.#isNewer(node)) this.#take(node, false);
   }
 
   /** A call was told that there is no such Node. */
@@ -57,22 +71,24 @@ export class OwnNode {
   }
 
   #saw(node: Node | undefined): void {
-    if (node) this.#take(node, true);
-    else if (this.#watched) this.isGone();
-    this.#watched = node !== undefined;
+    if (node === undefined) {
+      if (this.#watched === this.#node?.metadata?.uid) this.isGone();
+    } else if (this.#isNewer(node)) this.#take(node, true);
+  }
+
+  #isNewer(node: Node): boolean {
+    return this.#node === undefined || isNewer(node, this.#node);
   }
 
   #take(node: Node, byOthers: boolean): void {
-    if (this.#node && !isNewer(node, this.#node)) return;
     this.#node = node;
     this.#known.resolve();
     this.#onChange(node, byOthers);
   }
 }
 
-/** Versions of one object can be compared as numbers (KEP-5504); another UID is another object, which came later. */
+/** Versions of one resource can be compared as numbers (KEP-5504), also those of two objects that had one name after another. */
 function isNewer({ metadata: a }: Node, { metadata: b }: Node): boolean {
-  if (a?.uid !== b?.uid) return true;
   const [left, right] = [a?.resourceVersion ?? "", b?.resourceVersion ?? ""];
   if (!/^\d{1,30}$/.test(left) || !/^\d{1,30}$/.test(right)) return left !== right;
   return BigInt(left) > BigInt(right);
