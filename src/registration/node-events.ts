@@ -8,7 +8,7 @@ const ABOUT = { kind: "node" } as const;
 export class NodeEvents {
   readonly #nodeName: string;
   readonly #events: Events;
-  /** By condition type: the reason told last. */
+  /** By condition type: the reason told of what is not written yet. */
   readonly #told = new Map<string, string>();
   #unschedulable = false;
   #rebootTold = false;
@@ -24,6 +24,11 @@ export class NodeEvents {
       this.#told.set(type, reason);
       this.#record(reason);
     }
+  }
+
+  /** What was told is in the Node: from here on it is a change again, also when somebody else had set the condition to Unknown meanwhile. */
+  written(): void {
+    this.#told.clear();
   }
 
   /** What the Node says that we did not write: whether pods may be placed here, and which boot it knows. */

@@ -184,6 +184,33 @@ test("a condition is written at once when the runtime says so, and back", () =>
     assert.deepEqual(world.events.slice(-2), ["NodeNotReady", "NodeReady"]);
   }));
 
+test("a node that was given up meanwhile is told to be ready again", () =>
+  world(async (world) => {
+    const registration = world.start();
+    await world.pass(20);
+    world.events.length = 0;
+    const { node } = world;
+    const conditions = node?.status?.conditions?.map((condition) => ({ ...condition, status: "Unknown" }));
+    world.server.put(NODES, { ...node, status: { ...node?.status, conditions } } as never);
+    await world.pass(1);
+    assert.equal(world.ready, READY_TEXT);
+    assert.deepEqual(world.events, [
+      "NodeHasSufficientMemory",
+      "NodeHasNoDiskPressure",
+      "NodeHasSufficientPID",
+      "NodeReady",
+    ]);
+    // A change that can't be written at once is told once.
+    world.events.length = 0;
+    world.heartbeats.faults.down = true;
+    world.runtime = NO_NETWORK;
+    registration.runtimeChanged();
+    await world.pass(60);
+    world.heartbeats.faults.down = false;
+    await world.pass(30);
+    assert.deepEqual(world.events, ["NodeNotReady"]);
+  }));
+
 test("a runtime that is restarted leaves the node ready, one that stays away does not", () =>
   world(async (world) => {
     const registration = world.start();

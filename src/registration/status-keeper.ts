@@ -192,6 +192,7 @@ export class StatusKeeper {
     const write = (life: AbortSignal) =>
       api.patch<Node>(NODES, this.#options.nodeName, "strategic", patch ?? {}, life, { subresource: "status" });
     const after = await this.#call(write, signal);
+    events.written();
     this.#reported(!isRegular);
     own.took(after);
   }
