@@ -6,7 +6,7 @@ import type { CountedEvent } from "./event-log.ts";
 /** What the server and the verbs see of the node. Everything is a snapshot; nothing here changes the node. */
 export interface NodeView {
   readonly nodeName: string;
-  /** Whole v1.Pod values with their newest status. */
+  /** Whole v1.Pod values with their newest status, in the order in which they came. */
   pods(): readonly Pod[];
   /** Pods rebuilt from what the runtime says now. */
   runningPods(signal: AbortSignal): Promise<readonly Pod[]>;

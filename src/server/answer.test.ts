@@ -165,6 +165,7 @@ const cases: readonly { ask: string; over?: Over; more?: Partial<HttpRequest>; s
   { ask: `${logs}?timestamps=true`, status: 200, body: "2026-01-01T00:00:00.000000000Z now\n" },
   { ask: `${logs}?previous=true`, status: 200, body: "before\n" },
   { ask: `${logs}?follow=true`, status: 200, body: "now\n" },
+  { ask: logs, over: { pods: [pod({ containerID: "containerd://c1" }), pod()] }, status: 200, body: "now\n" },
   { ask: `${logs}?tailLines=x`, status: 400, body: '{"message": "Unable to decode query."}' },
   { ask: `${logs}?tailLines=-1`, status: 422, body: '{"message": "Invalid request."}' },
   { ask: "/containerLogs/default/nope/main", status: 404, body: 'pod "nope" does not exist' },

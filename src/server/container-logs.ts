@@ -3,6 +3,7 @@ import { type LogDeps, type LogOptions, readLog } from "../logs/index.ts";
 import type { ContainerLog, NodeView } from "../node/index.ts";
 import type { HttpReply } from "../ports/http-server.ts";
 import { chooseContainer, hasContainer } from "./choose-container.ts";
+import { findPod } from "./find-pod.ts";
 import { parseLogQuery } from "./log-query.ts";
 import { text } from "./reply.ts";
 
@@ -22,9 +23,7 @@ export async function logsReply(
   const { namespace, container, query } = request;
   const asked = parseLogQuery(query, deps.clock.wall(), deps.splitStreams);
   if (asked.kind === "bad") return text(asked.status, asked.body);
-  const pod = deps.view
-    .pods()
-    .find(({ metadata }) => metadata?.namespace === namespace && metadata.name === request.pod);
+  const pod = findPod(deps.view, namespace, request.pod);
   if (pod === undefined) return text(404, `pod ${JSON.stringify(request.pod)} does not exist`);
   if (!hasContainer(pod, container)) {
     return text(404, `container ${JSON.stringify(container)} not found in pod ${JSON.stringify(request.pod)}`);

@@ -28,12 +28,19 @@ const snapshot = {
     container("debug", "running"),
   ],
 } as unknown as PodSnapshot;
+const stopping = {
+  sandboxes: [{ id: "sandbox-0", state: "ready" }],
+  containers: [{ ...container("main", "running"), id: "id-main-0" }],
+} as unknown as PodSnapshot;
 const spdy = { connection: "Upgrade", upgrade: "SPDY/3.1" };
 const web = (protocol: string) => ({
   connection: "Upgrade",
   upgrade: "websocket",
   "sec-websocket-protocol": protocol,
 });
+
+/** Deleted by force, and still stopping beside the next of its name. */
+const older: Pod = { ...pod, metadata: { ...pod.metadata, uid: "u0" } };
 
 interface Ask {
   readonly ask: string;
@@ -87,11 +94,11 @@ async function send({ ask, headers = spdy, fails, seen = snapshot, translates = 
     route as StreamRoute,
     request,
     {
-      view: { pods: () => [pod] },
+      view: { pods: () => [older, pod] },
       metrics: { webSocketStreams: { add: (labels) => (counted = labels?.subresource), remove: () => {} } },
       runtime: () => runtime,
       webSocketStreams: translates,
-      snapshot: (uid) => (uid === "u1" ? seen : undefined),
+      snapshot: (uid) => (uid === "u1" ? seen : uid === "u0" ? stopping : undefined),
     },
     never,
   );

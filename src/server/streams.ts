@@ -8,6 +8,7 @@ import type { PodSnapshot } from "../model/runtime.ts";
 import type { NodeView } from "../node/index.ts";
 import type { HttpReply, HttpRequest, HttpUpgrade } from "../ports/http-server.ts";
 import type { Runtime } from "../ports/runtime.ts";
+import { findPod } from "./find-pod.ts";
 import { text } from "./reply.ts";
 import type { PodPath, Route } from "./route.ts";
 import { passageOf, portsOf, streamsOf } from "./stream-query.ts";
@@ -103,8 +104,7 @@ async function run(id: string, command: readonly string[], runtime: Runtime, sig
   return { status: 200, headers: { "content-type": "application/json" }, body: Buffer.concat([stdout, stderr]) };
 }
 
-const podOf = ({ namespace, pod }: PodPath, { view }: StreamDeps): Pod | undefined =>
-  view.pods().find(({ metadata }) => metadata?.namespace === namespace && metadata.name === pod);
+const podOf = ({ namespace, pod }: PodPath, { view }: StreamDeps): Pod | undefined => findPod(view, namespace, pod);
 
 interface Found {
   readonly id: string;
