@@ -11,7 +11,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { FileStat, Files } from "../ports/files.ts";
 import type { HttpClient } from "../ports/http.ts";
 import type { SourcesOptions, SourceUpdate } from "./index.ts";
-import { readSources } from "./index.ts";
+import { mergeSources, readSources } from "./index.ts";
 import { readManifest } from "./manifest.ts";
 import type { Origin } from "./update.ts";
 
@@ -466,6 +466,33 @@ test("the URL source keeps pods through failures and takes lists whole", async (
   assert.deepEqual(await turn({ status: 200, body: "" }), []);
   assert.equal(source.last().rejected.length, 1);
   await source.stop();
+});
+
+test("mergeSources() gives what is newest by then, also of a source that speaks while another's update is worked on", async () => {
+  const life = new AbortController();
+  const say = { file: Promise.withResolvers<void>(), api: Promise.withResolvers<void>() };
+  const update = (source: "file" | "api", where: string): SourceUpdate => ({
+    source,
+    pods: [],
+    rejected: [{ where, problems: [], keptPrevious: false }],
+    warnings: [],
+    complete: true,
+  });
+  async function* twice(source: "file" | "api") {
+    yield update(source, "old");
+    await say[source].promise;
+    yield update(source, "new");
+  }
+  const merged = mergeSources(() => [twice("file"), twice("api")], life.signal)[Symbol.asyncIterator]();
+  // Both have spoken before anyone asks.
+  const first = await merged.next();
+  assert.deepEqual(first.value, update("file", "old"));
+  say.api.resolve();
+  await quiet();
+  assert.deepEqual((await merged.next()).value, update("api", "new"));
+  say.file.resolve();
+  assert.deepEqual((await merged.next()).value, update("file", "new"));
+  life.abort();
 });
 
 test("readSources() without sources ends", async () => {

@@ -65,7 +65,8 @@ export async function* mergeSources(
     while (true) {
       await bell.wait(signal);
       if (failure) throw failure.error;
-      for (const [source, update] of [...newest]) {
+      // The map itself, no copy: a source may speak again while the reader works on another's update.
+      for (const [source, update] of newest) {
         newest.delete(source);
         yield update;
       }
