@@ -137,7 +137,8 @@ export class Exchanges {
       try {
         return await session.send(request, signal);
       } catch (error) {
-        if (signal.reason instanceof SlowError) session.probe();
+        // Whose patience is over, ours or the caller's (a heartbeat's is as long, and over first), does not matter: is the peer still there?
+        if (signal.aborted) session.probe();
         if (!(error instanceof NotBegunError) || sends >= MOST_SENDS) throw error;
       }
     }
