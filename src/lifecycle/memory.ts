@@ -1,6 +1,6 @@
 import { type BackoffCurve, BackoffTable } from "../base/backoff.ts";
 import { goDuration } from "../base/go-duration.ts";
-import { after, type Instant, millis } from "../base/units.ts";
+import { after, type Instant, instant, millis } from "../base/units.ts";
 import type { Imposed } from "../model/ending.ts";
 import type { Container } from "../model/kubernetes.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
@@ -26,6 +26,8 @@ export class Memory {
   readonly #restarting = new Map<string, number>();
   /** Sandboxes that were stopped to the end. */
   readonly stopped = new Set<string>();
+  /** Containers that could not be stopped: how often, and when their grace is over. */
+  readonly #refusals = new Map<string, { readonly tries: number; readonly due: Instant }>();
   /** Container name -> restart count to begin with. */
   readonly attempts = new Map<string, number>();
   /** Container name -> what the last try to start it ended with. */
@@ -79,12 +81,27 @@ export class Memory {
     this.#restarting.set(id, this.#clock.wall().getTime());
   }
 
+  /** The runtime failed to stop a container whose time is over at `due`. */
+  stopFailed(id: string, due: Instant): void {
+    const before = this.#refusals.get(id) ?? { tries: 0, due };
+    this.#refusals.set(id, { tries: before.tries + 1, due: instant(Math.min(before.due, due)) });
+  }
+
+  /** Containers that the runtime failed to stop more than once, and whose time is over. */
+  get unstoppable(): ReadonlySet<string> {
+    const now = this.#clock.monotonic();
+    const given = [...this.#refusals].filter(([, { tries, due }]) => tries > 1 && due <= now);
+    return new Set(given.map(([id]) => id));
+  }
+
   /** Forgets containers that are gone, and that one was to restart which had ended by itself before: its policy decides then. */
   keepOnly(seen: PodSnapshot | undefined): void {
     for (const [id, askedAt] of this.#restarting) {
       const one = seen?.containers.find((container) => container.id === id);
       if (!one || (one.state === "exited" && one.finishedAt && one.finishedAt < askedAt)) this.#restarting.delete(id);
     }
+    for (const id of this.#refusals.keys())
+      if (!seen?.containers.some((container) => container.id === id)) this.#refusals.delete(id);
   }
 
   /** Counts a restart: the next one has to wait longer. */

@@ -411,6 +411,20 @@ const cases: readonly Case[] = [
     steps: ["stop web 3000", "stop-sandbox s0"],
   },
   {
+    name: "stops the sandbox of what can't be stopped, though it was stopped before, and the others first",
+    stop: true,
+    seen: snapshot([sandbox("s0", "not-ready")], seenOf(web, "running"), seenOf(log, "running")),
+    input: { unstoppable: new Set(["web-0"]) },
+    steps: ["stop log 3000", "stop-sandbox s0"],
+  },
+  {
+    name: "goes on asking for what can't be stopped where its sandbox is gone",
+    stop: true,
+    seen: snapshot([], seenOf(web, "running")),
+    input: { unstoppable: new Set(["web-0"]) },
+    steps: ["stop web 3000"],
+  },
+  {
     name: "cleans up when all has stopped",
     stop: true,
     seen: snapshot([sandbox("s0", "not-ready")], seenOf(web, "exited")),

@@ -46,6 +46,8 @@ export interface PlanInput {
   readonly restarting: ReadonlySet<string>;
   /** Ids of sandboxes that were stopped to the end: one that died by itself still holds its network until it is. */
   readonly stopped: ReadonlySet<string>;
+  /** Ids of containers that the runtime does not stop though their grace is over: their sandbox takes them along. Absent: none. */
+  readonly unstoppable?: ReadonlySet<string> | undefined;
   /** Cgroup, directories and volumes stand. */
   readonly prepared: boolean;
   /** Cgroup and volumes were taken down after everything had stopped. */
@@ -120,13 +122,17 @@ function planEnd(pod: Pod, input: PlanInput): readonly Step[] {
 /** Everything that runs, then every sandbox that was not stopped yet. Nothing is added on top of a stop that has yet to be seen done. */
 function stopAll(
   pod: Pod | undefined,
-  { seen, stopped }: PlanInput,
+  { seen, stopped, unstoppable }: PlanInput,
   grace: Millis,
   message: (name: string) => string,
 ): readonly Step[] {
+  const all = seen?.sandboxes ?? [];
   const running = runningIn(seen);
-  const sandboxes = (seen?.sandboxes ?? []).filter(({ id, state }) => state === "ready" || !stopped.has(id));
-  const stops = running.map(({ id, name }) => ({
+  const stuck = running.filter(({ id, sandboxId }) => unstoppable?.has(id) && all.some((one) => one.id === sandboxId));
+  const holdsStuck = (id: string) => stuck.some(({ sandboxId }) => sandboxId === id);
+  const sandboxes = all.filter(({ id, state }) => state === "ready" || !stopped.has(id) || holdsStuck(id));
+  const asked = running.filter((container) => !stuck.includes(container));
+  const stops = asked.map(({ id, name }) => ({
     id,
     name,
     grace,

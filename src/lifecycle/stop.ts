@@ -1,5 +1,5 @@
 import { isFault } from "../base/fault.ts";
-import { millis } from "../base/units.ts";
+import { after, millis } from "../base/units.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { containerSubject } from "../model/subject.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -59,7 +59,15 @@ async function stopOne(
   }
   const grace = millis(Math.max(LEAST_GRACE, stop.grace - Math.floor(used / 1000) * 1000));
   if (stop.restart) memory.stopToRestart(stop.id);
-  await deps.runtime.stopContainer(stop.id, grace, signal);
+  try {
+    await deps.runtime.stopContainer(stop.id, grace, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    // A runtime that is away says nothing of the container.
+    if (!stop.restart && !isFault(error, "runtime-unavailable"))
+      memory.stopFailed(stop.id, after(begun, millis(Math.max(LEAST_GRACE, stop.grace))));
+    throw error;
+  }
 }
 
 /**

@@ -145,6 +145,7 @@ function look(mailbox: Mailbox, memory: Memory, deps: WorkerDeps): Plan {
     ended: memory.ended,
     restarting: memory.restarting,
     stopped: memory.stopped,
+    unstoppable: memory.unstoppable,
     prepared: memory.prepared,
     released: memory.released,
     probes: deps.probes?.(intent, seen),
