@@ -14,6 +14,7 @@ import type { ContainerFacts } from "../lifecycle/index.ts";
 import type { Container, Pod } from "../model/kubernetes.ts";
 import { podEtcHostsPath, podSubPathsDirectory } from "../model/names.ts";
 import { namespaceOf, uidOf, usesHostNetwork, volumesOf } from "../model/pod.ts";
+import { podAddresses } from "../model/pod-addresses.ts";
 import { containerReferences, type ReferencedObject, type ReferenceKind } from "../model/referenced.ts";
 import type { ContainerConfig, LinuxResources, SandboxConfig } from "../model/runtime.ts";
 import { hasManagedHosts, hostsText, type NodeDns, podDns, podName, sandboxHostname } from "../network/index.ts";
@@ -82,7 +83,8 @@ export function createConfigs(deps: ConfigDeps) {
     const around = {
       nodeName: settings.nodeName,
       hostIps: settings.nodeIps,
-      podIps,
+      // As the status shows them; the hosts file has all that the runtime tells, in its order.
+      podIps: podAddresses(podIps, settings.nodeIps),
       allocatable: settings.allocatable,
       sources,
     };

@@ -28,6 +28,7 @@ function probing(t: TestContext, deps: Partial<ProbesDeps> = {}) {
   t.after(() => life.abort());
   const events: EventRecord[] = [];
   const asked: number[] = [];
+  const hosts = new Set<string>();
   const world = { up: true, hangs: false, changes: 0 };
   const bornAt = time.wall();
   const probes = new Probes(
@@ -38,7 +39,8 @@ function probing(t: TestContext, deps: Partial<ProbesDeps> = {}) {
       network: {
         http: () => Promise.reject(new Error("not asked")),
         grpc: () => Promise.reject(new Error("not asked")),
-        async tcp(_host, _port, _timeout, signal) {
+        async tcp(host, _port, _timeout, signal) {
+          hosts.add(host);
           asked.push(time.now());
           if (world.hangs) await time.sleep(1e9, signal);
           if (!world.up) throw new Error("dial tcp 10.0.0.9:80: connect: connection refused");
@@ -66,7 +68,7 @@ function probing(t: TestContext, deps: Partial<ProbesDeps> = {}) {
   const pass = (span: number) => time.runUntil(time.now() + span, () => {});
   const ready = (pod: Pod, id: string) => probes.verdicts("u").isReady(pod.spec?.containers[0] as Container, id);
   const started = (pod: Pod, id: string) => probes.verdicts("u").hasStarted(pod.spec?.containers[0] as Container, id);
-  return { probes, time, events, asked, world, bornAt, seen, look, pass, ready, started };
+  return { probes, time, events, asked, hosts, world, bornAt, seen, look, pass, ready, started };
 }
 
 test("Probes leave a container without probes ready and well", (t) => {
@@ -218,4 +220,18 @@ test("Probes by command that hang hold up the others for five seconds only", asy
   assert.equal(begun.length, 16);
   await pass(5_000);
   assert.equal(begun.length, 20);
+});
+
+test("Probes ask at the address that the pod's status shows: that of the node's main family", async (t) => {
+  for (const [nodeIp, expected] of [
+    ["192.0.2.1", "10.0.0.9"],
+    ["2001:db8::1", "fd00::9"],
+  ] as const) {
+    const { look, seen, pass, hosts } = probing(t, { nodeIps: () => [nodeIp] });
+    const both = seen("1");
+    const sandboxes = both.sandboxes.map((sandbox) => ({ ...sandbox, ips: ["10.0.0.9", "fd00:0:0::9"] }));
+    look(podWith({ readinessProbe: every(1) }), { ...both, sandboxes });
+    await pass(100);
+    assert.deepEqual([...hosts], [expected]);
+  }
 });

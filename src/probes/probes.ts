@@ -3,6 +3,7 @@ import { Semaphore } from "../base/semaphore.ts";
 import { seconds } from "../base/units.ts";
 import type { Container, Pod, PodStatus } from "../model/kubernetes.ts";
 import { usesHostNetwork } from "../model/pod.ts";
+import { podAddresses } from "../model/pod-addresses.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Events } from "../ports/events.ts";
@@ -230,10 +231,11 @@ export class Probes {
     }
   }
 
-  /** Of its own sandbox: there may be another, of a call that was thought lost. */
+  /** The one that its status shows, of its own sandbox: there may be another, of a call that was thought lost. */
   #addressOf({ pod, seen }: PodProbes, { sandboxId }: Watched): string | undefined {
-    if (usesHostNetwork(pod)) return this.#deps.nodeIps()[0];
-    return seen.sandboxes.find(({ id }) => id === sandboxId)?.ips[0];
+    const nodeIps = this.#deps.nodeIps();
+    if (usesHostNetwork(pod)) return nodeIps[0];
+    return podAddresses(seen.sandboxes.find(({ id }) => id === sandboxId)?.ips ?? [], nodeIps)[0];
   }
 
   /** The pod is to stop: nothing restarts it any more. Readiness goes on, for whoever still sends requests. */

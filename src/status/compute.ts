@@ -8,11 +8,11 @@ import {
   isTerminalPhase,
   usesHostNetwork,
 } from "../model/pod.ts";
+import { hostAddresses, podAddresses } from "../model/pod-addresses.ts";
 import { OWN_CONDITIONS, SHARED_CONDITION } from "../model/pod-conditions.ts";
 import { qosClassOf } from "../model/pod-resources.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import { timeText } from "../model/time.ts";
-import { hostAddresses, podAddresses } from "./addresses.ts";
 import { conditionsOf, type Verdict } from "./conditions.ts";
 import { type ContainerInput, containerStatuses } from "./container-status.ts";
 import { endedStatuses, keptEnds } from "./final.ts";
