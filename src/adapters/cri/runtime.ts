@@ -1,5 +1,5 @@
 import { isFault } from "../../base/fault.ts";
-import { type Millis, millis } from "../../base/units.ts";
+import { type Millis, millis, seconds } from "../../base/units.ts";
 import type { RuntimeVersion } from "../../model/runtime.ts";
 import type { Runtime } from "../../ports/runtime.ts";
 import { badAnswer, goneIsFine } from "./errors.ts";
@@ -12,6 +12,11 @@ const POD_UID_LABEL = "io.kubernetes.pod.uid";
 /** CRI's own version, not the runtime's: what a kubelet announces and expects since 1.5. */
 const KUBE_CRI_VERSION = "0.1.0";
 const CGROUP_DRIVERS = ["systemd", "cgroupfs"] as const;
+/**
+ * 68 years. A pod may be granted 292 times a billion years: gRPC can't write such a deadline, and throws where nobody catches; runtimes count
+ * nanoseconds, and take what goes beyond 292 years for no time at all.
+ */
+const LONGEST_GRACE = seconds(2 ** 31 - 1);
 
 /** Runtime port over one connection. `limit` is runtimeRequestTimeout; calls that CRI gives longer get longer. */
 export function criRuntime(transport: Transport, limit: Millis, events: Runtime["events"]): Runtime {
@@ -91,7 +96,8 @@ export function criRuntime(transport: Transport, limit: Millis, events: Runtime[
       const call = options(`start container ${short(id)}`, signal, id);
       await transport.unary(methods.startContainer, { containerId: id }, call);
     },
-    async stopContainer(id, grace, signal) {
+    async stopContainer(id, asked, signal) {
+      const grace = millis(Math.min(asked, LONGEST_GRACE));
       const call = options(`stop container ${short(id)}`, signal, id, millis(limit + grace));
       const request = { containerId: id, timeout: wholeSeconds(grace) };
       await goneIsFine(transport.unary(methods.stopContainer, request, call));
