@@ -188,3 +188,13 @@ test("repositoryOf() takes tag and digest off, and nothing else", () => {
   ] as const)
     assert.equal(repositoryOf(image), repository);
 });
+
+test("PullRecords: of two pulls of an image that end at once, neither forgets with whose Secret the other was", async () => {
+  using at = node();
+  const records = at.start();
+  await Promise.all([records.begin(IMAGE), records.begin(IMAGE)]);
+  const [one, other] = [credential("s"), credential("t", "h2")];
+  at.present.push(info(ID, [IMAGE]));
+  await Promise.all([records.succeeded(IMAGE, ID, one), records.succeeded(IMAGE, ID, other)]);
+  assert.deepEqual([await at.mustPull(records, [one]), await at.mustPull(records, [other])], [false, false]);
+});

@@ -48,6 +48,8 @@ export class PullRecords {
   /** Image name -> pulls under way. */
   readonly #pulling = new Map<string, number>();
   #opened: Promise<void> | undefined;
+  /** The change of a record that was asked for last: the next one reads what it wrote. */
+  #changed: Promise<unknown> = Promise.resolve();
 
   constructor(options: PullRecordsOptions, deps: PullRecordsDeps) {
     this.#options = options;
@@ -134,8 +136,14 @@ export class PullRecords {
     }
   }
 
-  /** Adds who may have an image to its record; false where it can't be written. */
-  async #note(image: string, id: string, credential: Partial<PullCredential> | undefined): Promise<boolean> {
+  /** Adds who may have an image to its record; false where it can't be written. One after the other: two pulls of an image may end at once. */
+  #note(image: string, id: string, credential: Partial<PullCredential> | undefined): Promise<boolean> {
+    const change = this.#changed.then(() => this.#add(image, id, credential));
+    this.#changed = change.catch(() => {});
+    return change;
+  }
+
+  async #add(image: string, id: string, credential: Partial<PullCredential> | undefined): Promise<boolean> {
     const { files, clock, log } = this.#deps;
     try {
       const before = await this.#record(id).catch((error: unknown) => {
