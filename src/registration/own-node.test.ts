@@ -34,7 +34,7 @@ test("OwnNode keeps the newest of what it was told, in whatever order", () => {
   assert.equal(own.current?.metadata?.resourceVersion, "10");
   own.took(node("3", "u2"));
   assert.equal(own.current?.metadata?.uid, "u2");
-  assert.deepEqual(told, ["9 ours", "10 ours", "3 ours"]);
+  assert.deepEqual(told, ["9 ours", "10 ours", undefined, "3 ours"]);
 });
 
 test("OwnNode does not take a first list from before its own write for a deletion", async () => {

@@ -81,6 +81,8 @@ export class OwnNode {
   }
 
   #take(node: Node, byOthers: boolean): void {
+    // Ours is gone, though nobody told: what we had made of it, this one does not have.
+    if (this.#node?.metadata?.uid !== node.metadata?.uid) this.isGone();
     this.#node = node;
     this.#known.resolve();
     this.#onChange(node, byOthers);

@@ -323,6 +323,21 @@ test("a deleted Node comes back, with lease and CSINode of its own", () =>
     assert.equal(csiNode?.metadata?.ownerReferences?.[0]?.uid, uid);
   }));
 
+test("a Node that somebody put in the place of ours, before we could see it gone, is registered like any that is there", () =>
+  world(async (world) => {
+    const registration = world.start({ labels: { "node.kubernetes.io/instance-type": "large" } });
+    await world.pass(3);
+    world.server.delete(NODES, "node-1");
+    world.server.put(NODES, { metadata: { name: "node-1", labels: { mine: "x" } } });
+    await world.pass(1);
+    assert.equal(world.ready, READY_TEXT);
+    assert.equal(registration.node?.metadata?.uid, world.node?.metadata?.uid);
+    const { mine, ...labels } = world.node?.metadata?.labels ?? {};
+    assert.equal(mine, "x");
+    assert.equal(labels["kubernetes.io/hostname"], "node-1");
+    assert.equal(labels["node.kubernetes.io/instance-type"], "large");
+  }));
+
 test("an API server that is away is asked with more and more time between, and is up to date right after", () =>
   world(async (world) => {
     world.api.faults.down = true;

@@ -150,9 +150,10 @@ export class StatusKeeper {
       events.changed(changes);
       try {
         const answer = await this.#call((life) => register(node, api, this.#options, life), signal);
-        this.#registered = true;
         if (answer.made) this.#reported(true);
         own.took(answer.node);
+        // Last: this Node may take the place of one that we had not heard is gone.
+        this.#registered = true;
         log.info(answer.made ? "Registered the node" : "The node was registered before", {
           node: this.#options.nodeName,
         });
