@@ -24,7 +24,7 @@ async function up(...words: readonly string[]): Promise<Finished> {
 }
 
 async function kubectl(...args: readonly string[]): Promise<string> {
-  return await run(kubectlPath, args, { env: { KUBECONFIG: place.kubeconfig, HOME: place.plane }, timeout: 60_000 });
+  return await run(kubectlPath, args, { env: { KUBECONFIG: place.kubeconfig, HOME: place.plane }, timeout: 180_000 });
 }
 
 function keeper(): number {
@@ -61,11 +61,24 @@ describe("npm run cluster", () => {
     assert.match(await kubectl("get", "nodes"), /^node +Ready /m);
     await kubectl("create", "deployment", "web", "--image=busybox", "--", "httpd", "-f", "-p", "80", "-h", "/etc");
     await kubectl("expose", "deployment", "web", "--port=80");
-    await kubectl("rollout", "status", "deployment/web", "--timeout=60s");
+    await kubectl("rollout", "status", "deployment/web", "--timeout=150s");
     assert.match(await kubectl("exec", "deploy/web", "--", "cat", "/etc/passwd"), /^root:/);
-    const inside = await cluster("shell", "sh", "-c", "kubectl get pods -o name && curl -fsS -m 10 http://web/passwd");
-    assert.equal(inside.code, 0, inside.stderr);
-    assert.match(inside.stdout, /^pod\/web-[\s\S]*\nroot:/);
+    // The service's rules and name come when kube-proxy and CoreDNS have heard of it.
+    const served = await waitFor(
+      "the service to answer",
+      async () => {
+        const inside = await cluster(
+          "shell",
+          "sh",
+          "-c",
+          "kubectl get pods -o name && curl -fsS -m 10 http://web/passwd",
+        );
+        if (inside.code !== 0) throw new Error(inside.stderr);
+        return inside;
+      },
+      { timeout: 120_000 },
+    );
+    assert.match(served.stdout, /^pod\/web-[\s\S]*\nroot:/);
     assert.equal((await cluster("shell", "sh", "-c", "exit 7")).code, 7);
   });
 
@@ -85,14 +98,14 @@ describe("npm run cluster", () => {
     process.kill(scheduler, "SIGKILL");
     const isBack = () =>
       readFileSync(place.log, "utf8").includes("kube-scheduler was ended by SIGKILL; starting it again");
-    await waitFor("the keeper to notice", isBack);
+    await waitFor("the keeper to notice", isBack, { timeout: 120_000 });
     await kubectl("create", "deployment", "later", "--image=busybox", "--", "sleep", "1000");
-    await kubectl("rollout", "status", "deployment/later", "--timeout=60s");
+    await kubectl("rollout", "status", "deployment/later", "--timeout=150s");
   });
 
   test("down after its keeper was killed removes all that it left", async () => {
     process.kill(keeper(), "SIGKILL");
-    await waitFor("the keeper to be gone", async () => (await cluster("shell")).code === 1);
+    await waitFor("the keeper to be gone", async () => (await cluster("shell")).code === 1, { timeout: 120_000 });
     const { code, stdout } = await cluster("down");
     assert.equal(code, 0);
     assert.match(stdout, /^Removing a cluster that was killed/);
@@ -136,7 +149,7 @@ describe("npm run cluster", () => {
         writeFileSync(join(bin, name), "#!/bin/sh\necho no $0 today >&2\nexit 3\n", { mode: 0o755 });
       const env = { KUBE_BIN_DIR: bin };
       const words = ["up", "--name", NAME, "--no-add-ons"];
-      const failed = await tryRun(process.execPath, [SCRIPT, ...words], { env, timeout: 60_000 });
+      const failed = await tryRun(process.execPath, [SCRIPT, ...words], { env, timeout: 180_000 });
       assert.equal(failed.code, 1);
       assert.match(failed.stderr, /cluster: etcd ended with exit code 3\n[\s\S]*etcd\.log:\n.*no .*etcd today/);
       assert.match((await cluster("down")).stdout, /^Removing a cluster that could not start/);

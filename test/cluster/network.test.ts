@@ -5,11 +5,13 @@ import type { AnyObject } from "../../scripts/lib/cluster/api-client.ts";
 import { run } from "../../scripts/lib/run.ts";
 import { waitFor } from "../../scripts/lib/wait.ts";
 import { TestCluster } from "../support/cluster.ts";
+import { exec, startedOnce } from "../support/cluster-pods.ts";
 import { ownNetwork, STAY, shellPod } from "../support/kubelet.ts";
 
 await ownNetwork();
 
 const SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices";
+const PATIENCE = { timeout: 120_000 };
 /** Answers with its own name on port 8080, for as long as /tmp/ready is there. */
 const SERVER = "mkdir /tmp/www; hostname > /tmp/www/index.html; touch /tmp/ready; exec httpd -f -p 8080 -h /tmp/www";
 
@@ -18,11 +20,12 @@ describe("the network of a cluster", () => {
 
   before(async () => {
     cluster = await TestCluster.start({ addOns: true });
-    const readinessProbe = { exec: { command: ["test", "-e", "/tmp/ready"] }, periodSeconds: 1, failureThreshold: 1 };
+    const readinessProbe = { ...exec("test -e /tmp/ready"), periodSeconds: 1, failureThreshold: 1 };
+    const serves = startedOnce("wget -qO /dev/null http://127.0.0.1:8080");
     const spec = { terminationGracePeriodSeconds: 0, subdomain: "direct" };
     for (const name of ["a", "b"])
       await cluster.createPod(
-        shellPod(name, SERVER, { readinessProbe }, { ...spec, hostname: name }, { labels: { app: "web" } }),
+        shellPod(name, SERVER, { ...serves, readinessProbe }, { ...spec, hostname: name }, { labels: { app: "web" } }),
       );
     await cluster.createPod(shellPod("client", STAY));
     const ports = [{ name: "http", port: 80, targetPort: 8080 }];
@@ -47,7 +50,7 @@ describe("the network of a cluster", () => {
     const counted = (slice: AnyObject) =>
       slice.endpoints?.filter((one: AnyObject) => one.conditions.ready).length === count;
     const slices = async () => await cluster.api.list(`${SLICES}?labelSelector=kubernetes.io%2Fservice-name%3Dweb`);
-    await waitFor(`${count} ready endpoints`, async () => (await slices()).some(counted));
+    await waitFor(`${count} ready endpoints`, async () => (await slices()).some(counted), PATIENCE);
   };
 
   /** The names that answer, in `tries` requests one after another. */
@@ -55,6 +58,9 @@ describe("the network of a cluster", () => {
     const line = `for i in $(seq ${tries}); do wget -qO- ${url} || echo none; done`;
     return [...new Set((await inClient(line)).trim().split("\n"))].sort();
   };
+
+  const untilAnswer = (url: string, names: string) =>
+    waitFor(`${names} to answer for ${url}`, async () => (await answers(url)).join() === names, PATIENCE);
 
   test("pod to pod, and pod to itself, by address", async () => {
     const a = (await cluster.pod("a"))?.status?.podIP ?? "";
@@ -68,8 +74,7 @@ describe("the network of a cluster", () => {
 
   test("a Service by its name, its full name and its address, spread over its pods", async () => {
     const { clusterIP } = (await cluster.api.get("/api/v1/namespaces/default/services/web")).spec;
-    for (const host of ["web", "web.default.svc.cluster.local", clusterIP])
-      await waitFor(`both pods to answer for ${host}`, async () => (await answers(`http://${host}`)).join() === "a,b");
+    for (const host of ["web", "web.default.svc.cluster.local", clusterIP]) await untilAnswer(`http://${host}`, "a,b");
     // A pod is reached through a Service that it is part of.
     const self = await cluster.kubectl(
       "exec",
@@ -84,12 +89,14 @@ describe("the network of a cluster", () => {
 
   test("a Service by the node's port, from the node", async () => {
     const [{ nodePort }] = (await cluster.api.get("/api/v1/namespaces/default/services/web")).spec.ports;
-    assert.match(await run("curl", ["-fsS", "-m", "10", `http://${cluster.address}:${nodePort}`]), /^[ab]\n$/);
+    assert.match(await run("curl", ["-fsS", "-m", "60", `http://${cluster.address}:${nodePort}`]), /^[ab]\n$/);
   });
 
   test("DNS knows headless pods, search domains and the API server; the pod's own name is in its hosts", async () => {
     const a = (await cluster.pod("a"))?.status?.podIP ?? "";
-    assert.ok((await inClient("nslookup a.direct.default.svc.cluster.local")).includes(`Address: ${a}`));
+    const isKnown = async () =>
+      (await inClient("nslookup a.direct.default.svc.cluster.local")).includes(`Address: ${a}`);
+    await waitFor("CoreDNS to have heard of a", isKnown, PATIENCE);
     assert.match(await inClient("nslookup kubernetes.default.svc.cluster.local"), /Address: 10\.96\.0\.1\b/);
     assert.match(
       await inClient("cat /etc/resolv.conf"),
@@ -104,15 +111,15 @@ describe("the network of a cluster", () => {
   test("a pod that is not ready gets no traffic, and gets it again when it is", async () => {
     await cluster.kubectl("exec", "b", "--", "rm", "/tmp/ready");
     await readyEndpoints(1);
-    await waitFor("traffic only to a", async () => (await answers("http://web")).join() === "a");
+    await untilAnswer("http://web", "a");
     await cluster.kubectl("exec", "b", "--", "touch", "/tmp/ready");
     await readyEndpoints(2);
-    await waitFor("traffic to both", async () => (await answers("http://web")).join() === "a,b");
+    await untilAnswer("http://web", "a,b");
   });
 
   test("a pod that is deleted leaves its Service, and its address can be used again", async () => {
     await cluster.kubectl("delete", "pod", "b");
     await readyEndpoints(1);
-    await waitFor("traffic only to a", async () => (await answers("http://web")).join() === "a");
+    await untilAnswer("http://web", "a");
   });
 });

@@ -16,7 +16,8 @@ const SERVICE = { metadata: { name: "metrics-server", namespace: "kube-system" }
 test("kubectl top shows nodes and pods, and /stats/summary the same pods", async () => {
   await using cluster = await TestCluster.start();
   const { plane, scratch } = cluster;
-  await cluster.createPod(shellPod("busy", "while :; do :; done"));
+  // With a request: without, it would get next to nothing of a machine that has other work.
+  await cluster.createPod(shellPod("busy", "while :; do :; done", { resources: { requests: { cpu: "500m" } } }));
   await cluster.createPod(shellPod("idle", STAY));
   await Promise.all([cluster.waitReady("busy"), cluster.waitReady("idle")]);
   await cluster.apply(
