@@ -42,7 +42,11 @@ const wrong: readonly (readonly [unknown, string])[] = [
   [withSpec({ priority: 2 ** 31 }), "spec.priority must be a whole number of 32 bits, is 2147483648"],
   [
     withSpec({ terminationGracePeriodSeconds: 1.5 }),
-    "spec.terminationGracePeriodSeconds must be a whole number up to 2^53, is 1.5",
+    "spec.terminationGracePeriodSeconds must be a whole number of 64 bits, is 1.5",
+  ],
+  [
+    withSpec({ terminationGracePeriodSeconds: 2 ** 64 }),
+    "spec.terminationGracePeriodSeconds must be a whole number of 64 bits, is 18446744073709552000",
   ],
   [
     withSpec({ nodeSelector: { a: true } }),
@@ -59,6 +63,14 @@ test("decodePod() names the field that has a wrong type", () => {
   const [quantity] = problemsOf(withSpec({ containers: [{ name: "c", resources: { limits: { cpu: "1 core" } } }] }));
   assert.match(quantity ?? "", /^spec.containers\[0\].resources.limits\[cpu\] must be a quantity.*is "1 core"$/);
   assert.equal(problemsOf(withSpec({ containers: [{ name: 1, image: 2 }], hostPID: 3 })).length, 3);
+});
+
+test("decodePod() takes whole numbers of 64 bits, which JSON gives inexactly, for the largest that is exact", () => {
+  const spec = `{"terminationGracePeriodSeconds":9223372036854775807,"tolerations":[{"tolerationSeconds":-9223372036854775808}]}`;
+  const decoded = decodePod(withSpec(JSON.parse(spec) as object));
+  const { terminationGracePeriodSeconds, tolerations } = (decoded.kind === "decoded" && decoded.value.spec) || {};
+  assert.equal(terminationGracePeriodSeconds, Number.MAX_SAFE_INTEGER);
+  assert.deepEqual(tolerations, [{ tolerationSeconds: -Number.MAX_SAFE_INTEGER }]);
 });
 
 test("decodePod() collects unknown fields with what was meant", () => {

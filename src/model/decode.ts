@@ -94,7 +94,7 @@ function decodeScalar(value: unknown, code: string, path: string, to: Collected)
     case "i":
       return isInteger(value, INT32_MAX) ? value : wrong(to, path, "a whole number of 32 bits", value);
     case "l":
-      return isInteger(value, Number.MAX_SAFE_INTEGER) ? value : wrong(to, path, "a whole number up to 2^53", value);
+      return isInt64(value) ? held(value) : wrong(to, path, "a whole number of 64 bits", value);
     case "x":
       return typeof value === "string" || isInteger(value, INT32_MAX)
         ? value
@@ -151,6 +151,11 @@ const isInteger = (value: unknown, max: number): value is number =>
   value <= max &&
   value >= -max - 1 &&
   Number.isSafeInteger(value);
+
+const isInt64 = (value: unknown): value is number => Number.isInteger(value) && Math.abs(value as number) <= 2 ** 63;
+
+/** JSON gives what is beyond 2^53 inexactly. Such a number stands for "without end", and a smaller one does as well. */
+const held = (value: number): number => Math.max(-Number.MAX_SAFE_INTEGER, Math.min(value, Number.MAX_SAFE_INTEGER));
 
 function wrong(to: Collected, field: string, want: string, value: unknown): undefined {
   to.problems.push({

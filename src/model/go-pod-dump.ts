@@ -27,8 +27,8 @@ class Untold extends Error {}
  * @param pod decoded and defaulted, with nothing added yet
  * @param written the parsed manifest that it was decoded from: how quantities were written counts, and what was absent
  * @param isListItem whether it is one of a PodList's, which keep what they say of kind and version
- * @returns undefined where a manifest does not say what Go's memory holds: it sets a time or `managedFields`, or a quantity beyond
- *   64 bits as a number without quotes
+ * @returns undefined where a manifest does not say what Go's memory holds: it sets a time or `managedFields`, or a number beyond 2^53
+ *   without quotes
  */
 export function goPodDump(pod: Pod, written: unknown, isListItem: boolean): string | undefined {
   const said = isListItem ? written : undefined;
@@ -101,17 +101,21 @@ function plainText(type: string, areResources: boolean, value: unknown, written:
       });
     return `map[${texts.join(" ")}]`;
   }
+  if (isInexact(written)) throw new Untold(type);
   return String(value ?? (type === "string" ? "" : type === "bool" ? false : 0));
 }
 
 function quantityText(written: unknown, inList: boolean): string {
   // An absent quantity has not even a format.
   if (written === undefined || written === null) return structText("resource.Quantity", {}, {});
-  if (typeof written === "number" && Number.isInteger(written) && !Number.isSafeInteger(written)) throw new Untold();
+  if (isInexact(written)) throw new Untold();
   const quantity = goQuantity(String(written), inList);
   if (!quantity) throw new Untold();
   return structText("resource.Quantity", quantity, quantity);
 }
+
+/** A whole number that was read as the nearest one that JavaScript has. */
+const isInexact = (written: unknown): boolean => Number.isInteger(written) && !Number.isSafeInteger(written);
 
 /** Requests that are absent are copies of the limits. */
 function withRequests(written: unknown): unknown {

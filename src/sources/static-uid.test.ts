@@ -47,13 +47,14 @@ test("a pod of a list that the URL source reads has its UID of a list", async ()
 });
 
 test("where a manifest does not say what Go's memory holds, the UID is our own, stays, and a warning says so", async () => {
-  const pod = (metadata: string, size = "1Gi") =>
-    `{apiVersion: v1, kind: Pod, metadata: {name: p, ${metadata}}, spec: {containers: [{name: c, image: i}], volumes: [{name: v, emptyDir: {sizeLimit: ${size}}}]}}`;
+  const pod = (metadata: string, size = "1Gi", spec = "") =>
+    `{apiVersion: v1, kind: Pod, metadata: {name: p, ${metadata}}, spec: {${spec} containers: [{name: c, image: i}], volumes: [{name: v, emptyDir: {sizeLimit: ${size}}}]}}`;
   const origin = originOf("file", "/m/p.yaml");
   for (const text of [
     pod('creationTimestamp: "2026-01-02T03:04:05Z"'),
     pod("managedFields: [{fieldsV1: {a: {}}}]"),
     pod("", "9007199254740993"),
+    pod("", "1Gi", "terminationGracePeriodSeconds: 9223372036854775807,"),
   ]) {
     const { uid, warnings } = await uidOf(text, origin);
     assert.match(uid, /^[0-9a-f]{32}$/);

@@ -20,7 +20,7 @@ const utf8 = new TextEncoder();
 const OUR_OWN: Problem = {
   field: "metadata.uid",
   message:
-    "is absent, and a Go kubelet would make another one than this, as the manifest sets a time, metadata.managedFields or a huge number as a quantity: remove that, or set metadata.uid, if such a kubelet may take over this node",
+    "is absent, and a Go kubelet would make another one than this, as the manifest sets a time, metadata.managedFields or a number beyond 2^53: remove that, or set metadata.uid, if such a kubelet may take over this node",
 };
 
 /**
