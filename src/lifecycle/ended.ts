@@ -6,13 +6,16 @@ import { newestOf, type SeenContainer } from "./seen.ts";
 
 /** Whether the pod has run its course: an init container failed for good, or every regular container ended for good. */
 export function hasEnded(pod: Pod, seen: PodSnapshot | undefined, restarting: ReadonlySet<string>): boolean {
-  const regular = containersOf(pod).map((container) => newestOf(seen, container.name));
-  const begun = regular.some((container) => container !== undefined);
-  if (!begun && initContainersOf(pod).some((container) => hasFailed(pod, container, newestOf(seen, container.name)))) {
-    return true;
-  }
-  return containersOf(pod).every((container, place) => {
-    const newest = regular[place];
+  const regular = containersOf(pod);
+  // What a regular container did in an older sandbox does not make up for it: a new one begins from the first.
+  const isPassed = ({ sandboxId }: SeenContainer) => regular.some(({ name }) => newestOf(seen, name, sandboxId));
+  const hasFailedInit = initContainersOf(pod).some((container) => {
+    const newest = newestOf(seen, container.name);
+    return newest && hasFailed(pod, container, newest) && !isPassed(newest);
+  });
+  if (hasFailedInit) return true;
+  return regular.every((container) => {
+    const newest = newestOf(seen, container.name);
     return newest?.state === "exited" && !restarting.has(newest.id) && !mayRestart(pod, container, newest.exitCode);
   });
 }
@@ -21,7 +24,7 @@ export function hasEnded(pod: Pod, seen: PodSnapshot | undefined, restarting: Re
 export const hasSucceeded = (container: SeenContainer): boolean =>
   container.exitCode === 0 && container.reason !== "OOMKilled";
 
-function hasFailed(pod: Pod, container: Container, seen: SeenContainer | undefined): boolean {
-  if (isSidecar(container) || seen?.state !== "exited" || hasSucceeded(seen)) return false;
+function hasFailed(pod: Pod, container: Container, seen: SeenContainer): boolean {
+  if (isSidecar(container) || seen.state !== "exited" || hasSucceeded(seen)) return false;
   return !mayRestart(pod, container, seen.exitCode || 1);
 }

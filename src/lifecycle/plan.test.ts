@@ -273,6 +273,17 @@ const cases: readonly Case[] = [
     steps: ["sandbox 1 again"],
   },
   {
+    name: "ends a pod whose init container fails for good in a new sandbox, though it got further in the one before",
+    pod: { initContainers: [{ ...setup, restartPolicy: "Never" }], containers: [web, log] },
+    seen: snapshot(
+      [sandbox("s1", "ready", 1), sandbox("s0", "not-ready")],
+      seenOf(setup, "exited", { sandboxId: "s1", exitCode: 1 }),
+      seenOf(web, "exited"),
+    ),
+    steps: ["stop-sandbox s1"],
+    ended: true,
+  },
+  {
     name: "stops what still runs in a broken sandbox first",
     seen: snapshot([sandbox("s0", "not-ready")], seenOf(web, "running")),
     steps: ["stop web 7000"],
