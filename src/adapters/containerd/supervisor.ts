@@ -3,13 +3,15 @@ import type { Log } from "../../base/log.ts";
 import { type Millis, millis, seconds } from "../../base/units.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { bootId, isAlive, writeRecord } from "./identity.ts";
-import { sizeOf, tailOf } from "./log-file.ts";
+import { sizeOf, tailOf, trimLog } from "./log-file.ts";
 import type { RuntimePaths } from "./paths.ts";
 import { type ContainerdProcess, listens, type SpawnPlan, spawnContainerd } from "./process.ts";
 
 const BACKOFF_FIRST = millis(100);
 const BACKOFF_MAX = seconds(10);
 const BACKOFF_RESET = seconds(60);
+/** Between two looks at the size of its log. */
+const LOG_STEP = seconds(600);
 
 /** Wait before the next start. `previous` is the wait before the last one, undefined at the first crash; `uptime` how long it then ran. */
 export function nextBackoff(previous: Millis | undefined, uptime: Millis): Millis {
@@ -76,20 +78,37 @@ export class Supervisor {
     }
   }
 
-  /** Restarts it whenever it ends. Resolves at the abort. */
+  /** Restarts it whenever it ends, and keeps its log small. Resolves at the abort. */
   async watch(signal: AbortSignal): Promise<void> {
     try {
-      for (;;) {
-        const how = await endOrAbort(this.#process?.ended, signal);
-        let outcome: Outcome = { kind: "ended", how };
-        while (outcome.kind === "ended") {
-          await this.#pause(outcome.how, signal);
-          outcome = await this.#bringUp(Number.POSITIVE_INFINITY, signal);
-        }
-        this.#parts.log.info("Restarted embedded containerd", { pid: this.#process?.identity.pid });
-      }
+      await Promise.all([this.#keepRunning(signal), this.#keepLogSmall(signal)]);
     } catch (error) {
       if (!signal.aborted) throw error;
+    }
+  }
+
+  async #keepRunning(signal: AbortSignal): Promise<never> {
+    for (;;) {
+      const how = await endOrAbort(this.#process?.ended, signal);
+      let outcome: Outcome = { kind: "ended", how };
+      while (outcome.kind === "ended") {
+        await this.#pause(outcome.how, signal);
+        outcome = await this.#bringUp(Number.POSITIVE_INFINITY, signal);
+      }
+      this.#parts.log.info("Restarted embedded containerd", { pid: this.#process?.identity.pid });
+    }
+  }
+
+  /** It may run for months, and writes some lines for each try to start a pod. */
+  async #keepLogSmall(signal: AbortSignal): Promise<never> {
+    const { clock, log, paths } = this.#parts;
+    for (;;) {
+      await clock.sleep(LOG_STEP, signal);
+      try {
+        if (await trimLog(paths.log)) this.#logFrom = 0;
+      } catch (error) {
+        log.warn("Cannot set the log of embedded containerd aside", { path: paths.log, err: messageOf(error) });
+      }
     }
   }
 
