@@ -36,3 +36,34 @@ async function lackOf(configAt: number, handlerAt: number): Promise<string> {
 test("execute() says the same of a sandbox that lacks two things, whichever is found out first", async () => {
   assert.deepEqual([await lackOf(1, 2), await lackOf(2, 1)], ["no DNS", "no DNS"]);
 });
+
+test("execute() sets volumes up for the pod as it is by then, not as it was when that was planned", async () => {
+  const { signal } = new AbortController();
+  const labelled = (at: string): Pod => ({ ...pod, metadata: { ...pod.metadata, labels: { at } } });
+  const mailbox = new Mailbox({ goal: "run", uid: "u", pod: labelled("first") });
+  const seen: unknown[] = [];
+  const deps = {
+    files: {
+      list: async () => undefined,
+      makeDirectory: async () => mailbox.offer({ goal: "run", uid: "u", pod: labelled("directories") }),
+    },
+    rootDir: "/r",
+    podLogsDir: "/l",
+    cgroups: { ensure: async () => {} },
+    see: () => ({ sandboxes: [{}] }),
+    settling: {
+      take: async (work: () => Promise<void>) => {
+        mailbox.offer({ goal: "run", uid: "u", pod: labelled("turn") });
+        await work();
+      },
+    },
+    volumes: {
+      setUp: async ({ metadata }: Pod) => {
+        seen.push(metadata?.labels?.at);
+        return new Map();
+      },
+    },
+  } as unknown as ExecuteDeps;
+  await execute({ kind: "prepare" }, mailbox, {} as Memory, deps, signal);
+  assert.deepEqual(seen, ["directories"]);
+});

@@ -38,7 +38,7 @@ export async function execute(
   const { uid, pod } = mailbox.intent;
   switch (step.kind) {
     case "prepare": {
-      const work = () => prepare(needed(pod), memory, deps, signal);
+      const work = () => prepare(() => needed(mailbox.intent.pod), memory, deps, signal);
       return (deps.see(uid)?.sandboxes ?? []).length > 0 ? deps.settling.take(work, signal) : work();
     }
     case "fetch-image":

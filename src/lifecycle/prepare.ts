@@ -17,9 +17,16 @@ export interface PrepareDeps {
 
 /**
  * Cgroup, directories and volumes of a pod. All of it may be there already: a kubelet that starts again comes through here too. A part that fails does
- * not let the others go on alone: the pod may be removed next.
+ * not let the others go on alone: the pod may be removed next. `newest`: the pod as it is by then. What changes before its volumes are begun nobody
+ * brings up to date in them.
  */
-export async function prepare(pod: Pod, memory: Memory, deps: PrepareDeps, signal: AbortSignal): Promise<void> {
+export async function prepare(
+  newest: () => Pod,
+  memory: Memory,
+  deps: PrepareDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const pod = newest();
   const uid = uidOf(pod);
   const { files, rootDir } = deps;
   await sideBySide([
@@ -28,7 +35,7 @@ export async function prepare(pod: Pod, memory: Memory, deps: PrepareDeps, signa
       await files.makeDirectory(podDirectory(rootDir, uid), 0o750);
       await files.makeDirectory(podVolumesDirectory(rootDir, uid), 0o750);
       await files.makeDirectory(podPluginsDirectory(rootDir, uid), 0o750);
-      for (const [name, path] of await deps.volumes.setUp(pod, signal)) memory.volumes.set(name, path);
+      for (const [name, path] of await deps.volumes.setUp(newest(), signal)) memory.volumes.set(name, path);
     })(),
     readAttempts(pod, memory, deps),
   ]);
