@@ -9,15 +9,19 @@ export interface PodWish {
   readonly nodeName: string;
 }
 
-/** The one pod that is meant; a static pod also by its name without the node's. @throws VerbError: none, or more than one */
+/**
+ * The one pod that is meant; a static pod also by its name without the node's. Of two with one name the earlier is still being stopped: the later
+ * is meant. @throws VerbError: none, or one in each of several namespaces
+ */
 export function findPod(pods: readonly Pod[], { name, namespace, nodeName }: PodWish): Pod {
   const here = pods.filter(({ metadata }) => namespace === undefined || metadata?.namespace === namespace);
   const named = (wanted: string) => here.filter(({ metadata }) => metadata?.name === wanted);
   const exact = named(name);
   const found = exact.length > 0 ? exact : named(`${name}-${nodeName}`);
-  const [first, second] = found;
-  if (first !== undefined && second === undefined) return first;
-  if (first === undefined) {
+  const places = new Set(found.map(({ metadata }) => metadata?.namespace));
+  const last = found.at(-1);
+  if (last !== undefined && places.size === 1) return last;
+  if (last === undefined) {
     const names = here.map(({ metadata }) => metadata?.name ?? "");
     const suffix = `-${nodeName}`;
     const short = names.map((one) => (one.endsWith(suffix) ? one.slice(0, -suffix.length) : one));
@@ -26,9 +30,8 @@ export function findPod(pods: readonly Pod[], { name, namespace, nodeName }: Pod
       `Cannot find pod "${name}" ${where}${hint(name, [...names, ...short]) || "; `kubelet get pods` lists those that are there"}`,
     );
   }
-  const places = found.map(({ metadata }) => metadata?.namespace).join(", ");
   throw new VerbError(
-    `Cannot tell which pod "${name}" is meant: there is one in each of ${places}; choose by -n NAMESPACE`,
+    `Cannot tell which pod "${name}" is meant: there is one in each of ${[...places].join(", ")}; choose by -n NAMESPACE`,
   );
 }
 
@@ -36,7 +39,8 @@ export function findPod(pods: readonly Pod[], { name, namespace, nodeName }: Pod
 export function findContainer(pod: Pod, wanted: string | undefined): string {
   const init = (pod.spec?.initContainers ?? []).map(({ name }) => name);
   const main = (pod.spec?.containers ?? []).map(({ name }) => name);
-  const all = [...main, ...init];
+  const debug = (pod.spec?.ephemeralContainers ?? []).map(({ name }) => name);
+  const all = [...main, ...init, ...debug];
   const pod_ = `pod "${pod.metadata?.name}"`;
   if (wanted !== undefined) {
     if (all.includes(wanted)) return wanted;
