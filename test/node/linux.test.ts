@@ -273,8 +273,23 @@ test("detectHost() says what this machine is", () => {
 });
 
 test("createHttpClient() gets a document, and says clearly why not", async () => {
+  const heard: (string | undefined)[] = [];
   const server = createServer((request, response) => {
     if (request.url === "/slow") return;
+    const { port } = server.address() as AddressInfo;
+    const ways: Readonly<Record<string, string>> = {
+      "/moved": "/",
+      "/elsewhere": `http://localhost:${port}/`,
+      "/circle": "/circle",
+      "/file": "file:///etc/passwd",
+    };
+    const location = ways[request.url ?? ""];
+    if (location !== undefined) {
+      response.writeHead(302, { location });
+      response.end("moved");
+      return;
+    }
+    heard.push(request.headers.authorization);
     response.writeHead(request.headers["x-token"] === "t" ? 200 : 403);
     response.end("0123456789");
   });
@@ -288,7 +303,13 @@ test("createHttpClient() gets a document, and says clearly why not", async () =>
     assert.equal((await get(`${base}/`, {}, limits, never)).status, 403);
     await assert.rejects(get(`${base}/`, {}, { ...limits, maxBytes: 9 }, never), /larger than the 9 bytes/);
     await assert.rejects(get(`${base}/slow`, {}, { ...limits, timeoutMs: 50 }, never), /no full answer within 50 ms/);
-    await assert.rejects(get("file:///etc/passwd", {}, limits, never), /need http or https/);
+    await assert.rejects(get("file:///etc/passwd", {}, limits, never), /neither http nor https/);
+    const moved = await get(`${base}/moved`, { "X-Token": ["t"], Authorization: ["secret"] }, limits, never);
+    assert.deepEqual([moved.status, heard.pop()], [200, "secret"]);
+    const elsewhere = await get(`${base}/elsewhere`, { "X-Token": ["t"], Authorization: ["secret"] }, limits, never);
+    assert.deepEqual([elsewhere.status, heard.pop()], [200, undefined], "no secret for another host");
+    await assert.rejects(get(`${base}/circle`, {}, limits, never), /leads elsewhere more than 10 times/);
+    await assert.rejects(get(`${base}/file`, {}, limits, never), /file:\/\/\/etc\/passwd is neither http nor https/);
     const stop = new AbortController();
     const aborted = get(`${base}/slow`, {}, limits, stop.signal);
     stop.abort(new Error("enough"));

@@ -2,16 +2,22 @@ import type { IncomingMessage } from "node:http";
 import { messageOf } from "../../base/fault.ts";
 import type { HttpClient } from "../../ports/http.ts";
 
-/** No redirects, no keep-alive: for one small document now and then. node:http(s) are loaded at the first request. */
+type Headers = { readonly [name: string]: readonly string[] };
+
+/** As Go's client, which the Go kubelet uses. */
+const MOST_REDIRECTS = 10;
+const REDIRECTS: ReadonlySet<number | undefined> = new Set([301, 302, 303, 307, 308]);
+/** Not for another host, to which a redirect may lead. */
+const SECRETS: ReadonlySet<string> = new Set(["authorization", "cookie", "www-authenticate", "proxy-authorization"]);
+
+/** No keep-alive: for one small document now and then. node:http(s) are loaded at the first request. */
 export function createHttpClient(): HttpClient {
   return {
     async get(url, headers, { timeoutMs, maxBytes }, signal) {
       signal.throwIfAborted();
-      const { protocol } = new URL(url);
-      if (protocol !== "http:" && protocol !== "https:") throw new Error(`Cannot get ${url}: need http or https`);
       const limit = AbortSignal.timeout(timeoutMs);
       try {
-        const response = await request(url, protocol, headers, AbortSignal.any([signal, limit]));
+        const response = await follow(new URL(url), headers, AbortSignal.any([signal, limit]));
         return { status: response.statusCode ?? 0, body: await bodyOf(response, maxBytes) };
       } catch (error) {
         signal.throwIfAborted();
@@ -22,12 +28,29 @@ export function createHttpClient(): HttpClient {
   };
 }
 
-async function request(
-  url: string,
-  protocol: "http:" | "https:",
-  headers: { readonly [name: string]: readonly string[] },
-  signal: AbortSignal,
-): Promise<IncomingMessage> {
+/** The first answer that leads nowhere else. */
+async function follow(url: URL, headers: Headers, signal: AbortSignal): Promise<IncomingMessage> {
+  let [at, sent] = [url, headers];
+  for (let redirects = 0; ; redirects++) {
+    const response = await request(at, sent, signal);
+    const { location } = response.headers;
+    if (!REDIRECTS.has(response.statusCode) || location === undefined) return response;
+    response.destroy();
+    if (redirects === MOST_REDIRECTS) throw new Error(`it leads elsewhere more than ${MOST_REDIRECTS} times`);
+    if (!URL.canParse(location, at)) throw new Error(`it leads to ${JSON.stringify(location)}, which is no URL`);
+    at = new URL(location, at);
+    if (!isWithin(at.hostname, url.hostname)) sent = withoutSecrets(sent);
+  }
+}
+
+const isWithin = (host: string, domain: string): boolean => host === domain || host.endsWith(`.${domain}`);
+
+const withoutSecrets = (headers: Headers): Headers =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => !SECRETS.has(name.toLowerCase())));
+
+async function request(url: URL, headers: Headers, signal: AbortSignal): Promise<IncomingMessage> {
+  const { protocol } = url;
+  if (protocol !== "http:" && protocol !== "https:") throw new Error(`${url} is neither http nor https`);
   const { get } =
     protocol === "https:" ? process.getBuiltinModule("node:https") : process.getBuiltinModule("node:http");
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
