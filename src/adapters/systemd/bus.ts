@@ -1,5 +1,8 @@
 import { connect, type Socket } from "node:net";
 import { KubeletError, messageOf } from "../../base/fault.ts";
+import { seconds } from "../../base/units.ts";
+import { within } from "../../base/within.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { BusValue } from "./marshal.ts";
 import { decodeMessage, encodeMessage, type Message, messageLength } from "./wire.ts";
 
@@ -31,6 +34,8 @@ export class BusRefusal extends Error {
 export class BusLost extends Error {}
 
 const BUS = { destination: "org.freedesktop.DBus", path: "/org/freedesktop/DBus", interface: "org.freedesktop.DBus" };
+/** systemd holds the bus' socket open for a bus that is not up yet, or hangs: connecting says nothing. */
+const PATIENCE = seconds(10);
 /** What a peer says before messages begin is short. */
 const MAX_GREETING_BYTES = 4096;
 
@@ -57,8 +62,17 @@ export class Bus implements Disposable {
   }
 
   /** @throws KubeletError `file-failed` where nobody answers at the socket */
-  static async open(place: BusPlace, signal: AbortSignal): Promise<Bus> {
-    signal.throwIfAborted();
+  static open(place: BusPlace, clock: Pick<Clock, "sleep">, signal: AbortSignal): Promise<Bus> {
+    return within(PATIENCE, clock, {
+      work: (life) => Bus.#open(place, life),
+      late: () => {
+        throw busFault(place, new Error(`no answer after ${PATIENCE / 1000} s`), "ETIMEDOUT");
+      },
+      signal,
+    });
+  }
+
+  static async #open(place: BusPlace, signal: AbortSignal): Promise<Bus> {
     const socket = connect({ path: place.path });
     const onAbort = () => socket.destroy(new Error("aborted"));
     signal.addEventListener("abort", onAbort, { once: true });
@@ -70,12 +84,7 @@ export class Bus implements Disposable {
     } catch (error) {
       socket.destroy();
       signal.throwIfAborted();
-      const errno = error instanceof Error && "code" in error ? String(error.code) : "EPROTO";
-      throw new KubeletError(
-        `Cannot reach D-Bus at ${place.path}: ${messageOf(error)}`,
-        { code: "file-failed", path: place.path, errno },
-        { cause: error },
-      );
+      throw busFault(place, error, error instanceof Error && "code" in error ? String(error.code) : "EPROTO");
     } finally {
       signal.removeEventListener("abort", onAbort);
     }
@@ -171,6 +180,13 @@ export class Bus implements Disposable {
     this.#lost.resolve();
   }
 }
+
+const busFault = ({ path }: BusPlace, error: unknown, errno: string): KubeletError =>
+  new KubeletError(
+    `Cannot reach D-Bus at ${path}: ${messageOf(error)}`,
+    { code: "file-failed", path, errno },
+    { cause: error },
+  );
 
 /** Says who we are, by the user id that the kernel tells the peer anyway. Resolves with what came after the peer's yes. */
 async function greet(socket: Socket): Promise<Buffer> {

@@ -29,10 +29,14 @@ export interface LogindOptions {
 export function logindShutdowns(options: LogindOptions): Shutdowns {
   return {
     async watch(signal) {
-      const bus = await Bus.open(options.place, signal);
+      const bus = await Bus.open(options.place, options.clock, signal);
       const watch = new LogindWatch(bus, options);
       try {
-        await bus.match(NOTICE, signal);
+        await within(PATIENCE, options.clock, {
+          work: (life) => bus.match(NOTICE, life),
+          late: notAnswered,
+          signal,
+        });
         return watch;
       } catch (error) {
         watch[Symbol.dispose]();
@@ -139,9 +143,7 @@ class LogindWatch implements ShutdownWatch {
     try {
       return await within(PATIENCE, this.#options.clock, {
         work: (life) => this.#bus.call(call, life),
-        late: () => {
-          throw new Error(`no answer after ${PATIENCE / 1000} s`);
-        },
+        late: notAnswered,
         signal,
       });
     } catch (error) {
@@ -149,6 +151,10 @@ class LogindWatch implements ShutdownWatch {
       throw logindFault(action, error);
     }
   }
+}
+
+function notAnswered(): never {
+  throw new Error(`no answer after ${PATIENCE / 1000} s`);
 }
 
 function logindFault(action: string, error: unknown): KubeletError {

@@ -222,21 +222,35 @@ class SystemdUnits implements Units {
   }
 
   async #connect(): Promise<Link> {
-    const bus = await openFirst(this.#options.places, this.#life);
+    const { places, clock } = this.#options;
+    const bus = await openFirst(places, clock, this.#life);
     const link: Link = { bus, waiting: new Map(), early: new Map(), asking: 0 };
     bus.onSignal((signal) => jobRemoved(link, signal));
-    this.#life.addEventListener("abort", () => bus[Symbol.dispose](), { once: true });
-    await bus.match(JOBS, this.#life);
-    return link;
+    const close = () => bus[Symbol.dispose]();
+    this.#life.addEventListener("abort", close, { once: true });
+    void bus.lost.then(() => this.#life.removeEventListener("abort", close));
+    try {
+      await within(CALL_PATIENCE, clock, {
+        work: (signal) => bus.match(JOBS, signal),
+        late: () => {
+          throw new Error(`the bus has not answered AddMatch after ${CALL_PATIENCE / 1000} s`);
+        },
+        signal: this.#life,
+      });
+      return link;
+    } catch (error) {
+      close();
+      throw error;
+    }
   }
 }
 
 /** @throws KubeletError of the first place, where none answers */
-export async function openFirst(places: readonly BusPlace[], signal: AbortSignal): Promise<Bus> {
+async function openFirst(places: readonly BusPlace[], clock: Clock, signal: AbortSignal): Promise<Bus> {
   let first: unknown;
   for (const place of places) {
     try {
-      return await Bus.open(place, signal);
+      return await Bus.open(place, clock, signal);
     } catch (error) {
       signal.throwIfAborted();
       first ??= error;
