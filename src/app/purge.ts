@@ -22,6 +22,7 @@ export async function purgeHere(rootDir: string, signal: AbortSignal): Promise<r
     await stopEmbedded(rootDir, { log, clock: createClock() }, signal);
     for (const { target } of await createMounts().list(rootDir)) await createMounts().unmount(target, true);
   }
-  await createFiles().removeTree(rootDir);
+  // The pods first: without the runtime beside them they would look like another's to whoever tries again after this was cut short.
+  for (const path of [`${rootDir}/pods`, rootDir]) await createFiles().removeTree(path);
   return ["ended all pods", ...problems, `removed ${rootDir}`];
 }

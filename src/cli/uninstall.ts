@@ -29,7 +29,6 @@ export async function uninstallVerb(argv: readonly string[], io: VerbIo, signal:
       `Not everything could be undone; ${RECORD_PATH} stays, so that you can try again:\n${problems.map((one) => `  ${one}`).join("\n")}`,
     );
   }
-  await forgetRecord(host);
   if (options.purge) {
     const rootDir = io.env.KUBELET_ROOT ?? options["root-dir"] ?? "/var/lib/kubelet";
     lines.push(...(await purged(rootDir, io, signal)));
@@ -37,6 +36,8 @@ export async function uninstallVerb(argv: readonly string[], io: VerbIo, signal:
     lines.push(
       `Pods that ran go on, and /var/lib/kubelet stays; \`kubelet install\` takes them up again, and \`kubelet uninstall --purge\` would have ended them`,
     );
+  // Last: with it the same command can be given again, whatever cut this one short.
+  await forgetRecord(host);
   await io.write(lines.map((line) => `${line}\n`).join(""));
   return 0;
 }

@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 import { KubeletError, messageOf } from "../base/fault.ts";
 import type { HostSetup } from "../ports/host-setup.ts";
 import { type Done, encodeRecord, type InstallRecord, RECORD_FOLDER, RECORD_PATH } from "./record.ts";
+import { unitPath } from "./wish.ts";
 
 export interface CarryOutDeps {
   readonly host: HostSetup;
@@ -181,18 +182,29 @@ const isAtOrAbove = (directory: string, path: string): boolean => `${path}/`.sta
 /** Never ends by itself: to be used where a signal is not at hand, for what is short. */
 const NEVER = new AbortController().signal;
 
-async function systemctl(words: readonly string[], { host, systemctl: options }: CarryOutDeps): Promise<void> {
+/** How systemctl ends for a unit that is not loaded: the LSB's "program is not installed". */
+const NOT_LOADED = 5;
+
+/** `isFine`: whether an end other than 0 is none to complain of. */
+async function systemctl(
+  words: readonly string[],
+  { host, systemctl: options }: CarryOutDeps,
+  isFine: (code: number) => Promise<boolean> = async () => false,
+): Promise<void> {
   // Another root has no manager that could load anything.
   if (words[0] === "daemon-reload" && options.length > 0) return;
   const end = await host.run("systemctl", [...options, ...words], NEVER);
-  if (end?.code === 0) return;
+  if (end?.code === 0 || (end && (await isFine(end.code)))) return;
   throw new KubeletError(`systemctl ${words.join(" ")} failed: ${end?.text ?? "there is no such program"}`, {
     code: "start-refused",
     what: "systemctl",
   });
 }
 
-/** Undoes in the reverse order; what people changed stays and is told. Goes on after what fails, and returns those failures. */
+/**
+ * Undoes in the reverse order; what people changed stays and is told. Goes on after what fails, and returns those failures. May be repeated: what was
+ * undone before, by a try that failed or was cut short, is no failure.
+ */
 export async function undo(done: readonly Done[], deps: CarryOutDeps): Promise<readonly string[]> {
   const problems: string[] = [];
   let reload = false;
@@ -212,12 +224,12 @@ async function undoOne(done: Done, deps: CarryOutDeps): Promise<void> {
   const { host, say } = deps;
   switch (done.what) {
     case "started":
-      await systemctl(["stop", done.unit], deps);
+      await systemctl(["stop", done.unit], deps, async (code) => code === NOT_LOADED);
       // One that failed would stay in the list of units.
       await host.run("systemctl", ["reset-failed", done.unit], NEVER);
       return say(`stopped ${done.unit}; its pods keep running`);
     case "enabled":
-      await systemctl(["disable", done.unit], deps);
+      await systemctl(["disable", done.unit], deps, async () => (await host.kind(unitPath(done.unit))) === undefined);
       return say(`disabled ${done.unit}`);
     case "directory":
       if (await host.removeEmptyDirectory(done.path)) say(`removed ${done.path}`);

@@ -14,8 +14,8 @@ export interface Wish {
 }
 
 export const UNIT = "kubelet.service";
-const UNIT_FOLDER = "/etc/systemd/system";
-export const UNIT_PATH = `${UNIT_FOLDER}/${UNIT}`;
+export const unitPath = (unit: string): string => `/etc/systemd/system/${unit}`;
+export const UNIT_PATH = unitPath(UNIT);
 
 /** What is to be there in the end. */
 export interface WantedFile {
