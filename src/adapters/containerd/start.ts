@@ -117,8 +117,7 @@ export async function startEmbedded(
   });
 
   const adopted = await tryAdopt(supervisor, configHash, paths, deps, signal);
-  if (adopted) await ensurePauseImage(signal);
-  else await supervisor.start(signal);
+  if (!adopted) await supervisor.start(signal);
   return {
     endpoint: paths.endpoint,
     version: facts.version.text,
@@ -199,7 +198,7 @@ async function tryAdopt(
     running.configHash === configHash ? await unfit(paths, probe, signal) : "its configuration or program has changed";
   if (reason === undefined) {
     log.info("Took over running containerd", { pid });
-    supervisor.adopt(adoptContainerd(running, paths, clock, signal));
+    await supervisor.takeOver(adoptContainerd(running, paths, clock, signal), signal);
     return true;
   }
   log.info("Restarting embedded containerd, containers go on", { pid, reason });

@@ -64,6 +64,26 @@ export class Supervisor {
   }
 
   /**
+   * Takes a process that runs already and answers, until pods can run. One that ends meanwhile is started again.
+   *
+   * @throws KubeletError as `start`
+   */
+  async takeOver(running: ContainerdProcess, signal: AbortSignal): Promise<void> {
+    const { afterStart, clock, log } = this.#parts;
+    this.adopt(running);
+    try {
+      return await afterStart(signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn("Cannot use the containerd that was taken over yet, trying again", { err: messageOf(error) });
+    }
+    const outcome = await this.#waitReady(running, clock.monotonic() + FIRST_START_LIMIT, signal);
+    if (outcome.kind === "ready") return;
+    await this.#pause(outcome.how, signal);
+    await this.start(signal);
+  }
+
+  /**
    * First start, until ready.
    *
    * @throws KubeletError `start-refused` with the last words of its log when it ends three times in a row, or isn't ready in a minute
