@@ -56,7 +56,12 @@ export class HttpKubeApi implements KubeApi {
   async list<T extends KubeObject>(at: Collection, query: ListQuery, signal: AbortSignal): Promise<KubeList<T>> {
     const action = `list ${objectOf(at)}`;
     const path = () => `${pathOf(at)}${queryOf({ ...query })}`;
-    const list = await this.#object<RawList<T>>(() => ({ action, method: "GET", path: path() }), signal, MAX_LIST);
+    const list = await this.#object<RawList<T>>(
+      () => ({ action, method: "GET", path: path() }),
+      signal,
+      isList,
+      MAX_LIST,
+    );
     const { items } = list;
     return {
       // null is Go's empty list.
@@ -134,6 +139,7 @@ export class HttpKubeApi implements KubeApi {
   async #object<T extends KubeObject>(
     describe: () => Exchange,
     signal: AbortSignal,
+    isMeant = isObject,
     maxBytes = MAX_OBJECT,
   ): Promise<T> {
     signal.throwIfAborted();
@@ -142,7 +148,7 @@ export class HttpKubeApi implements KubeApi {
     const read = async (response: ApiResponse) => {
       const text = await textOf(response.body, maxBytes);
       refuseCut(response);
-      return decoded<T>(text);
+      return decoded<T>(text, isMeant);
     };
     return this.#exchanges.run({ ...exchange, limit: this.#limits.timeout }, read, signal);
   }
@@ -153,9 +159,14 @@ interface RawList<T> extends KubeObject {
   readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
 }
 
-function decoded<T>(text: string): T {
+/** Somebody on the way (a health page, a portal) may say 200 and JSON, too: that must not count as a list without items. */
+const isObject = ({ kind }: KubeObject): boolean => typeof kind === "string" && kind !== "";
+const isList = ({ kind }: KubeObject): boolean => typeof kind === "string" && kind.endsWith("List");
+
+function decoded<T extends KubeObject>(text: string, isMeant: (value: KubeObject) => boolean): T {
   const value = parsed(text);
   if (typeof value !== "object" || value === null) throw new NoJsonError("the answer is no JSON object");
+  if (!isMeant(value)) throw new NoJsonError("the answer is not what was asked for: is that an API server?");
   return value as T;
 }
 
