@@ -68,5 +68,5 @@ async function openSession(
   const protocols = env.DISABLE_HTTP2 ? ["http/1.1"] : ["h2", "http/1.1"];
   const socket = await dial(identity, protocols, { env, signal });
   if ("alpnProtocol" in socket && socket.alpnProtocol === "h2") return Http2Session.open(server, socket, clock);
-  return new Http1Session(socket, () => dial(identity, ["http/1.1"], { env, signal }));
+  return new Http1Session(new URL(server).host, socket, () => dial(identity, ["http/1.1"], { env, signal }));
 }

@@ -9,11 +9,13 @@ const SILENT_WATCH_MS = 180_000;
 /** For servers and proxies that speak no HTTP/2: each exchange has a connection of its own while it lasts. */
 export class Http1Session implements Session {
   readonly #agent: Agent;
+  readonly #host: string;
   readonly #open = new Set<ClientRequest>();
   #isOver = false;
 
-  /** `first` is a connection that is there already. */
-  constructor(first: Socket, dial: () => Promise<Socket>) {
+  /** `host` of the server's URL; `first` is a connection that is there already. */
+  constructor(host: string, first: Socket, dial: () => Promise<Socket>) {
+    this.#host = host;
     const { Agent } = process.getBuiltinModule("node:http");
     this.#agent = new Agent({ keepAlive: true, maxFreeSockets: 4 });
     let ready: Socket | undefined = first;
@@ -46,9 +48,16 @@ export class Http1Session implements Session {
     const { request } = process.getBuiltinModule("node:http");
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const length = body === undefined ? {} : { "content-length": `${body.length}` };
-    const sent = request({ method, path, headers: { ...headers, ...length }, agent: this.#agent, signal });
+    // A proxy in front may serve many hosts; and the agent knows none, so that Node would say "localhost".
+    const all = { host: this.#host, ...headers, ...length };
+    const sent = request({ method, path, headers: all, agent: this.#agent, signal });
     this.#open.add(sent);
     sent.once("response", resolve);
+    // Without a listener Node would tell neither of an answer nor of an error.
+    sent.once("upgrade", (_response, socket) => {
+      socket.destroy();
+      reject(new Error("it answered 101 Switching Protocols, which nobody had asked for"));
+    });
     // Stays: an error that nobody reads must not end the process.
     sent.on("error", reject);
     sent.once("close", () => {

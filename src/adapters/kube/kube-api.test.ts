@@ -149,7 +149,9 @@ for (const protocol of ["h2", "http/1.1"] as const) {
       const items = [pod("a")];
       json(
         response,
-        url?.startsWith("/prefix/api/v1/pods?") ? { metadata: { resourceVersion: "7" }, items } : pod("a"),
+        url?.startsWith("/prefix/api/v1/pods?")
+          ? { kind: "PodList", metadata: { resourceVersion: "7" }, items }
+          : pod("a"),
       );
     }, options);
     const { api } = connect({ server: `${server.url}/prefix/` }, { env });
@@ -281,6 +283,32 @@ for (const protocol of ["h2", "http/1.1"] as const) {
     assert.match((await faultOf(api.get(PODS, "half", signal))).message, /closed by the other side/);
   });
 
+  test(`${protocol}: JSON of somebody else is no list without items, and no object`, async () => {
+    let answer: object = {};
+    const server = await serve((_, response) => json(response, answer), options);
+    const { api } = connect({ server: server.url }, { env });
+    for (answer of [{}, { status: "ok" }, [], { items: null }, pod("a"), status(200, "", "odd")]) {
+      const { message, fault } = await faultOf(api.list(PODS, {}, signal));
+      assert.match(message, /^Cannot list pods: .*not what was asked for: is that an API server\?$/);
+      assert.equal(fault.code, "api-unavailable");
+    }
+    answer = { status: "ok" };
+    assert.match((await faultOf(api.get(PODS, "a", signal))).message, /not what was asked for/);
+    answer = { kind: "PodList", apiVersion: "v1", metadata: { resourceVersion: "7" }, items: null };
+    assert.deepEqual((await api.list(PODS, {}, signal)).items, []);
+  });
+
+  test(`${protocol}: the server hears its own name`, async () => {
+    const hosts: (string | undefined)[] = [];
+    const server = await serve(({ headers }, response) => {
+      hosts.push(headers[":authority"] ?? headers.host);
+      json(response, pod("a"));
+    }, options);
+    const { api } = connect({ server: server.url }, { env });
+    await api.get(PODS, "a", signal);
+    assert.deepEqual(hosts, [`localhost:${server.port}`]);
+  });
+
   test(`${protocol}: a server that comes back is found again`, async () => {
     const server = await serve((_, response) => json(response, pod("a")), options);
     const { api } = connect({ server: server.url }, { env });
@@ -302,6 +330,16 @@ test("plain http is for tests: it works", async () => {
   closers.push(() => void server.close());
   const { api } = connect({ server: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
   assert.deepEqual(await api.get(PODS, "a", signal), pod("a"));
+});
+
+test("an upgrade that nobody asked for is a failure", async () => {
+  const answer = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: odd\r\n\r\n";
+  const server = net.createServer((socket) => void socket.once("data", () => socket.write(answer)));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  closers.push(() => void server.close());
+  const { api } = connect({ server: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  assert.match((await faultOf(api.get(PODS, "a", signal))).message, /it answered 101 Switching Protocols/);
 });
 
 test("a renewed certificate is used by the next request, and the watch of the old one goes on", async () => {
