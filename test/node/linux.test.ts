@@ -276,6 +276,10 @@ test("createHttpClient() gets a document, and says clearly why not", async () =>
   const heard: (string | undefined)[] = [];
   const server = createServer((request, response) => {
     if (request.url === "/slow") return;
+    if (request.url === "/odd") {
+      request.socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: odd\r\n\r\n");
+      return;
+    }
     const { port } = server.address() as AddressInfo;
     const ways: Readonly<Record<string, string>> = {
       "/moved": "/",
@@ -303,6 +307,7 @@ test("createHttpClient() gets a document, and says clearly why not", async () =>
     assert.equal((await get(`${base}/`, {}, limits, never)).status, 403);
     await assert.rejects(get(`${base}/`, {}, { ...limits, maxBytes: 9 }, never), /larger than the 9 bytes/);
     await assert.rejects(get(`${base}/slow`, {}, { ...limits, timeoutMs: 50 }, never), /no full answer within 50 ms/);
+    await assert.rejects(get(`${base}/odd`, {}, limits, never), /answered 101 Switching Protocols/);
     await assert.rejects(get("file:///etc/passwd", {}, limits, never), /neither http nor https/);
     const moved = await get(`${base}/moved`, { "X-Token": ["t"], Authorization: ["secret"] }, limits, never);
     assert.deepEqual([moved.status, heard.pop()], [200, "secret"]);

@@ -55,7 +55,13 @@ async function request(url: URL, headers: Headers, signal: AbortSignal): Promise
     protocol === "https:" ? process.getBuiltinModule("node:https") : process.getBuiltinModule("node:http");
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const sent = Object.fromEntries(Object.entries(headers).map(([name, values]) => [name, [...values]]));
-  get(url, { headers: sent, agent: false, signal }, resolve).on("error", reject);
+  get(url, { headers: sent, agent: false, signal }, resolve)
+    // Without a listener Node would tell neither of it nor of an error, ever.
+    .on("upgrade", (_response, socket) => {
+      socket.destroy();
+      reject(new Error("it answered 101 Switching Protocols, which nobody had asked for"));
+    })
+    .on("error", reject);
   return promise;
 }
 

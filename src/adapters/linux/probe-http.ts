@@ -7,6 +7,7 @@ import { dial, type Line, lineOf, type ProbeTime } from "./probe-socket.ts";
 const MAX_BODY = 10 * 1024;
 const MAX_HEADERS = 1024 * 1024;
 const MAX_REDIRECTS = 10;
+const SWITCHING_PROTOCOLS = 101;
 const FOLLOWED = new Set([301, 302, 303, 307, 308]);
 /** Go's words for the time that a client has for all of it. */
 const TOO_LATE = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
@@ -42,7 +43,10 @@ async function getOnce(
   using plain = await dial(probe.host, probe.port, time);
   using line = probe.scheme === "https" ? await secured(plain.socket, probe.host, time) : plain;
   const response = await responseOn(line.socket, probe, time);
-  return { status: response.statusCode ?? 0, body: await bodyOf(response), location: response.headers.location };
+  const { statusCode: status = 0, headers } = response;
+  // What follows is another protocol's, and never ends.
+  const body = status === SWITCHING_PROTOCOLS ? "" : await bodyOf(response);
+  return { status, body, location: headers.location };
 }
 
 /** Whoever answers is meant: the certificate is not looked at. */
@@ -77,7 +81,8 @@ async function responseOn(socket: Socket, probe: HttpProbe, { signal }: ProbeTim
     // As lenient as Go: the answer is only looked at, never passed on.
     insecureHTTPParser: true,
   });
-  sent.on("response", resolve).on("error", reject).end();
+  // An upgrade that nobody had asked for is an answer as well: without a listener Node would tell neither of it nor of an error, ever.
+  sent.on("response", resolve).on("upgrade", resolve).on("error", reject).end();
   return promise;
 }
 

@@ -118,6 +118,15 @@ test("http() keeps 10 KiB of a body that never ends", async (t) => {
   assert.deepEqual([status, body.length], [200, 10_240]);
 });
 
+test("http() takes an upgrade that nobody asked for as an answer", async (t) => {
+  const answer = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: odd\r\n\r\n";
+  const port = await listening(
+    t,
+    createTcp((socket) => void socket.once("data", () => socket.write(answer))),
+  );
+  assert.deepEqual(await network.http(to(port), LONG, signal), { status: 101, body: "" });
+});
+
 test("http() says in Go's words what went wrong", async (t) => {
   const mute = await silent(t, millis(50));
   await assert.rejects(network.http(to(mute), millis(50), signal), {
