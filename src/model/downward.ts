@@ -19,7 +19,7 @@ type Strings = { readonly [key: string]: string } | undefined;
 export function fieldValue(path: string, pod: Pod, around: Surroundings): string | undefined {
   const { metadata, spec } = pod;
   const key = /^metadata\.(labels|annotations)\['([^']*)'\]$/.exec(path);
-  if (key?.[1] && key[2] !== undefined) return metadata?.[key[1] as "labels" | "annotations"]?.[key[2]] ?? "";
+  if (key?.[1] && key[2] !== undefined) return valueAt(metadata?.[key[1] as "labels" | "annotations"], key[2]);
   switch (path) {
     case "metadata.name":
       return nameOf(pod);
@@ -48,6 +48,9 @@ export function fieldValue(path: string, pod: Pod, around: Surroundings): string
       return undefined;
   }
 }
+
+/** "constructor" and the like are names as good as any. */
+const valueAt = (map: Strings, key: string): string => (map && Object.hasOwn(map, key) ? (map[key] ?? "") : "");
 
 /** One `key="value"` per line, sorted, as downward files show labels. */
 function mapText(map: Strings): string {

@@ -102,6 +102,7 @@ test("downwardFiles() shows what a pod is, and what its containers may use", () 
     ref("name", "metadata.name"),
     ref("labels", "metadata.labels"),
     ref("x", "metadata.annotations['x']"),
+    ref("none", "metadata.annotations['constructor']"),
     { path: "d//cpu", mode: 0o400, resourceFieldRef: { containerName: "c", resource: "limits.cpu" } },
     { path: "mem", resourceFieldRef: { containerName: "c", resource: "limits.memory", divisor: "1Mi" } },
   ];
@@ -109,6 +110,7 @@ test("downwardFiles() shows what a pod is, and what its containers may use", () 
     name: "p 644",
     labels: 'a="1\\""\nb="2" 644',
     x: "y 644",
+    none: " 644",
     "d/cpu": "2 400",
     mem: "1024 644",
   });
