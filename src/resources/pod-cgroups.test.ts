@@ -31,6 +31,7 @@ function memoryCgroups(...there: string[]) {
   const values = new Map<string, CgroupValues>();
   const writes: string[] = [];
   const refuse = new Set<string>();
+  const busy = new Set<string>();
   const cgroups: Cgroups = {
     version: 1,
     exists: async (path) => paths.has(path),
@@ -45,12 +46,12 @@ function memoryCgroups(...there: string[]) {
       [...paths]
         .filter((each) => each.startsWith(`${path}/`))
         .map((each) => each.slice(path.length + 1).split("/")[0] ?? ""),
-    processes: async () => [],
+    processes: async (path) => (busy.has(path) ? [1234] : []),
     oomKills: async () => 0,
     destroy: async (path) => void paths.delete(path),
     hugepageSizes: () => [],
   };
-  return { cgroups, paths, values, writes, refuse };
+  return { cgroups, paths, values, writes, refuse, busy };
 }
 const podOf = (uid: string, requests?: ResourceRequirements["requests"]): Pod => ({
   metadata: { uid },
@@ -96,6 +97,18 @@ test("ensure() writes a pod's limits once, and burstable's shares as pods come a
   await pods.remove("a");
   assert.equal(values.get("/own/kubepods/burstable")?.cpuShares, 256);
   assert.deepEqual(await pods.list(), ["b", "c"]);
+});
+
+test("ensure() bounds a cgroup that an earlier life made and did not live to bound, and leaves one alone that something runs in", async () => {
+  const [made, runs] = ["/own/kubepods/besteffort/poda", "/own/kubepods/besteffort/podb"];
+  const { cgroups, values, writes, busy } = memoryCgroups("/own", made, runs);
+  busy.add(runs);
+  const pods = createPodCgroups(OPTIONS, cgroups);
+  await pods.openRoot();
+  for (const uid of ["a", "b", "a"]) await pods.ensure(podOf(uid));
+  assert.equal(values.get(made)?.cpuShares, 2);
+  assert.equal(writes.filter((path) => path === made).length, 1);
+  assert.ok(!writes.includes(runs));
 });
 
 test("remove() finds the cgroup of a pod that this process has never seen", async () => {

@@ -26,7 +26,7 @@ export interface PodCgroupsOptions extends PodCgroupOptions {
 export interface PodCgroups {
   /** @throws KubeletError `start-refused` where cgroupRoot is missing */
   openRoot(): Promise<void>;
-  /** Makes the pod's cgroup with its limits; one that is there is left as it is. */
+  /** Makes the pod's cgroup with its limits; one that something runs in is left as it is. */
   ensure(pod: Pod): Promise<void>;
   /** Kills what is left in it and removes it. */
   remove(uid: string): Promise<void>;
@@ -48,6 +48,8 @@ class QosCgroups implements PodCgroups {
   readonly #log: Log;
   /** The pods whose cgroups this process has ensured; what burstable's shares are the sum of. */
   readonly #shares = new Map<string, PodShare>();
+  /** The pods whose cgroups have their values, as far as this process knows. */
+  readonly #bounded = new Set<string>();
   /** What was last written above the pods: most pods change nothing there. */
   readonly #written = new Map<string, string>();
   #writing: Promise<void> = Promise.resolve();
@@ -79,20 +81,26 @@ class QosCgroups implements PodCgroups {
     const requests = podRequests(pod);
     const share = { qos: qosClassOf(pod), cpuMillis: requests.cpu ?? 0, memoryBytes: requests.memory ?? 0 };
     this.#shares.set(uidOf(pod), share);
-    if (!(await this.#cgroups.exists(path))) {
-      await this.#cgroups.create(path);
-      await this.#write(path, values);
-    }
+    const isThere = await this.#cgroups.exists(path);
+    if (!isThere) await this.#cgroups.create(path);
+    if (!isThere || (await this.#mayLackValues(uidOf(pod), path))) await this.#write(path, values);
+    this.#bounded.add(uidOf(pod));
     await this.#writeSums();
   }
 
   async remove(uid: string): Promise<void> {
     // Where it lies depends on the class, which nobody may know any more.
     const known = this.#shares.get(uid);
+    this.#bounded.delete(uid);
     for (const qos of known ? [known.qos] : CLASSES) {
       await this.#cgroups.destroy(this.#path(podName(this.#options.cgroupRoot, qos, uid)));
     }
     if (this.#shares.delete(uid)) await this.#writeSums();
+  }
+
+  /** A kubelet may have been killed, or have failed, after it had made the cgroup. It did not go on then: nothing runs there. */
+  async #mayLackValues(uid: string, path: string): Promise<boolean> {
+    return !this.#bounded.has(uid) && (await this.#cgroups.processes(path)).length === 0;
   }
 
   list(): Promise<readonly string[]> {
