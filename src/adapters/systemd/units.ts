@@ -56,7 +56,7 @@ export function openUnits(options: UnitsOptions, life: AbortSignal): Units {
 /** One connection, with the jobs that it waits for. */
 interface Link {
   readonly bus: Bus;
-  readonly waiting: Map<string, (result: string) => void>;
+  readonly waiting: Map<string, PromiseWithResolvers<string>>;
   /** Results that came before it was known whose they are; kept only while somebody asks. */
   readonly early: Map<string, string>;
   asking: number;
@@ -125,20 +125,22 @@ class SystemdUnits implements Units {
     wanted: "active" | "inactive",
     call: Pick<BusCall, "member" | "signature" | "body">,
   ): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<string>();
+    const told = Promise.withResolvers<string>();
+    // Nobody may be left to hear that the connection is lost.
+    told.promise.catch(() => {});
     let job: string | undefined;
     link.asking++;
     try {
       job = String((await this.#call(link, call))[0]);
       const early = link.early.get(job);
-      if (early === undefined) link.waiting.set(job, resolve);
-      else resolve(early);
+      if (early === undefined) link.waiting.set(job, told);
+      else told.resolve(early);
     } finally {
       link.asking--;
       if (link.asking === 0) link.early.clear();
     }
     try {
-      const result = await this.#end(link, unit, wanted, promise);
+      const result = await this.#end(link, unit, wanted, told.promise);
       if (result !== "done") throw new Error(`systemd's job ended as "${result}"`);
     } finally {
       link.waiting.delete(job);
@@ -147,13 +149,10 @@ class SystemdUnits implements Units {
 
   async #end(link: Link, unit: string, wanted: string, told: Promise<string>): Promise<string> {
     const { clock } = this.#options;
-    const lost = link.bus.lost.then(() => {
-      throw new BusLost(`The D-Bus connection was lost while systemd worked on ${unit}`);
-    });
     const looks = Math.floor(JOB_PATIENCE / LOOK_AFTER);
     for (let look = 0; look < looks; look++) {
       const result = await within<string | undefined>(LOOK_AFTER, clock, {
-        work: () => Promise.race([told, lost]),
+        work: () => told,
         late: () => undefined,
         signal: this.#life,
       });
@@ -228,7 +227,12 @@ class SystemdUnits implements Units {
     bus.onSignal((signal) => jobRemoved(link, signal));
     const close = () => bus[Symbol.dispose]();
     this.#life.addEventListener("abort", close, { once: true });
-    void bus.lost.then(() => this.#life.removeEventListener("abort", close));
+    // Once for all jobs: what each hung on this promise would stay for as long as the connection.
+    void bus.lost.then(() => {
+      this.#life.removeEventListener("abort", close);
+      const lost = new BusLost("The D-Bus connection was lost while systemd worked");
+      for (const { reject } of link.waiting.values()) reject(lost);
+    });
     try {
       await within(CALL_PATIENCE, clock, {
         work: (signal) => bus.match(JOBS, signal),
@@ -265,7 +269,7 @@ function jobRemoved({ waiting, early, asking }: Link, { member, interface: of, b
   const [, job, , result] = body.map(String);
   if (job === undefined || result === undefined) return;
   const wait = waiting.get(job);
-  if (wait) wait(result);
+  if (wait) wait.resolve(result);
   else if (asking > 0) early.set(job, result);
 }
 
