@@ -145,6 +145,12 @@ export async function openCluster(config: KubeletConfig, deps: ClusterDeps, sign
         facts: createNodeFacts(parts.cgroupVersion, clock),
         arch: goArch(process.arch),
         declaredFeatures: declaredFeatures({ webSocketStreams: config.gatesOn.has("ExtendWebSocketsToKubelet") }),
+        onHeartbeatsFail: () => {
+          // Without a connection there is none to leave; others may stand.
+          if (heartbeats.stats().connections === 0) return;
+          log.warn("The API server fails heartbeats again and again, connecting anew");
+          for (const connection of [heartbeats, api]) connection.dropConnections();
+        },
         onNode: () => {
           pods.reporter.nodeChanged();
           serving?.addressesChanged();

@@ -1,24 +1,23 @@
 import { isFault, KubeletError, messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
-import { type Millis, millis, seconds } from "../base/units.ts";
+import { millis, seconds } from "../base/units.ts";
 import { isConflict, isNotFound, Pace } from "../kube/index.ts";
 import type { Lease, Node } from "../model/kubernetes.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { KubeApi } from "../ports/kube-api.ts";
 import type { Random } from "../ports/random.ts";
 import { NODE_LEASES } from "./collections.ts";
-import { heartbeat } from "./heartbeat.ts";
+import type { Heartbeats } from "./heartbeat.ts";
 
 export interface LeaseOptions {
   readonly nodeName: string;
   readonly leaseDurationSeconds: number;
-  /** Longest wait for one answer. */
-  readonly patience: Millis;
 }
 
 export interface LeaseDeps {
   /** On a connection of its own. */
   readonly api: KubeApi;
+  readonly heartbeats: Heartbeats;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -132,8 +131,8 @@ export class LeaseKeeper {
   }
 
   #call<T>(call: (api: KubeApi, signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
-    const { api, clock } = this.#deps;
-    return heartbeat((life) => call(api, life), { clock, patience: this.#options.patience }, signal);
+    const { api, heartbeats } = this.#deps;
+    return heartbeats.call((life) => call(api, life), signal);
   }
 
   #works(): void {

@@ -126,6 +126,7 @@ const world = async (run: (world: World) => Promise<void>): Promise<void> => {
   }
 };
 
+const BROKEN = { kind: "refused", status: 500, reason: "InternalError" } as const;
 const READY_TEXT = "True kubelet is posting ready status";
 
 test("a new node is there, ready, leased, with its CSINode, in no time", () =>
@@ -363,6 +364,43 @@ test("the lease goes on while the main connection answers nothing", () =>
     const renewed = world.lease?.spec?.renewTime ?? "";
     assert.ok(Date.parse(renewed) - Date.parse(before) >= 29_000, `${before} ${renewed}`);
   }));
+
+for (const [what, fail] of [
+  ["hangs", (world: World) => (world.heartbeats.faults.latency = () => 3_600_000)],
+  ["can do nothing", (world: World) => (world.heartbeats.faults.judge = () => BROKEN)],
+] as const)
+  test(`a connection to an API server that ${what} is left for another before the lease is over`, () =>
+    world(async (world) => {
+      let left = 0;
+      const onHeartbeatsFail = () => {
+        left++;
+        world.heartbeats.faults.latency = undefined;
+        world.heartbeats.faults.judge = undefined;
+      };
+      world.start({}, { onHeartbeatsFail });
+      await world.pass(3);
+      fail(world);
+      await world.pass(39);
+      assert.equal(left, 1);
+      assert.ok(world.clock.wall().getTime() - Date.parse(world.lease?.spec?.renewTime ?? "") < 20_000);
+    }));
+
+for (const [what, fault, most] of [
+  ["fails one heartbeat of two", (call: number) => (call % 2 === 0 ? BROKEN : undefined), 0],
+  ["says no", () => ({ kind: "refused", status: 403, reason: "Forbidden" }) as const, 0],
+  ["goes on to fail, oftener than every ten seconds,", () => BROKEN, 7],
+] as const)
+  test(`a connection to an API server that ${what} is not left`, () =>
+    world(async (world) => {
+      let left = 0;
+      world.start({}, { onHeartbeatsFail: () => void left++ });
+      await world.pass(3);
+      let calls = 0;
+      world.heartbeats.faults.judge = () => fault(calls++);
+      await world.pass(60);
+      assert.ok(calls > 6);
+      assert.ok(left <= most, `${left} times`);
+    }));
 
 test("a lease somebody else wrote is taken over, a deleted one made again", () =>
   world(async (world) => {

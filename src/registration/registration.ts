@@ -11,6 +11,7 @@ import type { Random } from "../ports/random.ts";
 import type { Images, Runtime } from "../ports/runtime.ts";
 import { NODES } from "./collections.ts";
 import { CsiNodeKeeper } from "./csi-node.ts";
+import { Heartbeats } from "./heartbeat.ts";
 import { initialNode } from "./initial-node.ts";
 import { LeaseKeeper } from "./lease.ts";
 import { NodeEvents } from "./node-events.ts";
@@ -27,6 +28,8 @@ export interface RegistrationDeps {
   readonly api: KubeApi;
   /** For lease and status, on a connection of its own and without a limit of queries per second. */
   readonly heartbeats: KubeApi;
+  /** The API server failed to serve heartbeats one after the other. It may take connections and be of no use: then another one may be. */
+  readonly onHeartbeatsFail?: () => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -85,12 +88,14 @@ export class Registration {
     this.#runtime = new RuntimeWatch({ ...deps, onChange: () => this.#runtimeSaid() });
     this.#podCidr = new PodCidrKeeper({ ...deps, use: deps.usePodCidr, onUsed: () => this.#podCidrUsed() });
     this.#csiNode = new CsiNodeKeeper(options.nodeName, { ...deps, onDone: () => this.look() });
-    const base = { api: heartbeats, clock, random, log };
     const patience = heartbeatPatience(options);
-    this.#lease = new LeaseKeeper(
-      { ...options, patience },
-      { ...base, node: () => this.#own.current, whenNode: (signal) => this.#own.whenKnown(signal) },
-    );
+    const beats = new Heartbeats({ clock, patience, onRepeatedFailure: deps.onHeartbeatsFail });
+    const base = { api: heartbeats, heartbeats: beats, clock, random, log };
+    this.#lease = new LeaseKeeper(options, {
+      ...base,
+      node: () => this.#own.current,
+      whenNode: (signal) => this.#own.whenKnown(signal),
+    });
     this.#status = new StatusKeeper(options, {
       ...base,
       own: this.#own,

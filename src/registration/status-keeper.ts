@@ -9,10 +9,10 @@ import type { KubeApi } from "../ports/kube-api.ts";
 import type { Random } from "../ports/random.ts";
 import { NODES } from "./collections.ts";
 import type { ConditionChange } from "./conditions.ts";
-import { heartbeat } from "./heartbeat.ts";
+import type { Heartbeats } from "./heartbeat.ts";
 import type { NodeEvents } from "./node-events.ts";
 import { nodeDiffers } from "./node-status.ts";
-import { heartbeatPatience, type RegistrationOptions } from "./options.ts";
+import type { RegistrationOptions } from "./options.ts";
 import type { OwnNode } from "./own-node.ts";
 import { nodePatch } from "./patch.ts";
 import { pause } from "./pause.ts";
@@ -21,6 +21,7 @@ import { register } from "./register.ts";
 export interface StatusKeeperDeps {
   /** On a connection of its own: the status is a sign of life as well. */
   readonly api: KubeApi;
+  readonly heartbeats: Heartbeats;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -62,7 +63,6 @@ export class StatusKeeper {
   readonly #options: RegistrationOptions;
   readonly #deps: StatusKeeperDeps;
   readonly #bell = new Bell();
-  readonly #patience: Millis;
   #registered = false;
   #readAt: Instant | undefined;
   #reportedAt: Instant | undefined;
@@ -75,7 +75,6 @@ export class StatusKeeper {
     this.#options = options;
     this.#deps = deps;
     this.#startedAt = deps.clock.monotonic();
-    this.#patience = heartbeatPatience(options);
   }
 
   /** Something that the status says may have changed: look now. */
@@ -225,6 +224,6 @@ export class StatusKeeper {
   }
 
   #call<T>(call: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
-    return heartbeat(call, { clock: this.#deps.clock, patience: this.#patience }, signal);
+    return this.#deps.heartbeats.call(call, signal);
   }
 }
