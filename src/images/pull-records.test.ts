@@ -41,16 +41,24 @@ function node(policy: VerificationPolicy = "NeverVerifyPreloadedImages", allowli
   const disk = new Disk();
   const faults = new Faults();
   const present: ImageInfo[] = [];
+  let listed = async (images: readonly ImageInfo[]) => images;
+  /** From now on the runtime's list comes when the work is done, which began after it was made. */
+  const whileListing = (work: () => Promise<unknown>) => {
+    listed = async (images) => {
+      await work();
+      return images;
+    };
+  };
   const start = () => {
     const files = new SimFiles(disk, new World(time, new Chance(1)), faults, stop.signal);
-    const images = { listImages: async () => present };
+    const images = { listImages: async () => listed(present.slice()) };
     const deps = { files, images, clock: time.clock(stop.signal), log: silentLog };
     return new PullRecords({ rootDir: "/k", mustVerify: verification(policy, allowlist) }, deps);
   };
   const names = () => [...disk.paths()].filter((path) => path.includes("sha256-"));
   const mustPull = (records: PullRecords, shown: readonly PullCredential[] = [], image = IMAGE, id = ID) =>
     records.mustPull(image, id, async () => shown, signal);
-  return { disk, faults, present, start, names, mustPull, [Symbol.dispose]: () => stop.abort() };
+  return { disk, faults, present, whileListing, start, names, mustPull, [Symbol.dispose]: () => stop.abort() };
 }
 
 const hash = (text: string): string => createHash("sha256").update(text).digest("hex");
@@ -138,6 +146,23 @@ test("PullRecords: forgets images that are gone when it starts", async () => {
   await pulled(at.start(), credential("s"));
   await at.mustPull(at.start());
   assert.deepEqual(at.names(), []);
+});
+
+test("PullRecords: what a pull writes down while a start settles earlier ones stays", async () => {
+  using at = node();
+  await pulled(at.start(), credential("s"));
+  const records = at.start();
+  const other = `sha256:${"2".repeat(64)}`;
+  at.whileListing(() => pulled(records, credential("s")));
+  await at.mustPull(records, [], "r.io/other", other);
+  assert.deepEqual(at.names(), [RECORD], "the image was gone by the list, and has come back since");
+
+  await at.start().begin(IMAGE);
+  at.present.push(info(ID, [IMAGE]));
+  const next = at.start();
+  at.whileListing(() => next.begin(IMAGE));
+  await at.mustPull(next, [], "r.io/other", other);
+  assert.ok(at.names().includes(INTENT), "the pull goes on");
 });
 
 test("PullRecords: a record that can't be read lets nobody pass", async () => {

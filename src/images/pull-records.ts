@@ -50,6 +50,8 @@ export class PullRecords {
   #opened: Promise<void> | undefined;
   /** The change of a record that was asked for last: the next one reads what it wrote. */
   #changed: Promise<unknown> = Promise.resolve();
+  /** Ids of images whose record a pull has changed while earlier pulls are settled: by then an older list says that they are gone. */
+  #news: Set<string> | undefined;
 
   constructor(options: PullRecordsOptions, deps: PullRecordsDeps) {
     this.#options = options;
@@ -138,7 +140,12 @@ export class PullRecords {
 
   /** Adds who may have an image to its record; false where it can't be written. One after the other: two pulls of an image may end at once. */
   #note(image: string, id: string, credential: Partial<PullCredential> | undefined): Promise<boolean> {
-    const change = this.#changed.then(() => this.#add(image, id, credential));
+    this.#news?.add(id);
+    return this.#inTurn(() => this.#add(image, id, credential));
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const change = this.#changed.then(work);
     this.#changed = change.catch(() => {});
     return change;
   }
@@ -164,28 +171,38 @@ export class PullRecords {
 
   /** Once for the process: pulls that an earlier kubelet did not see the end of, and records of images that are gone. */
   #open(signal: AbortSignal): Promise<void> {
-    this.#opened ??= this.#settle(signal).catch((error: unknown) => {
-      this.#opened = undefined;
-      signal.throwIfAborted();
-      this.#deps.log.error("Cannot settle earlier image pulls, will try again", { err: messageOf(error) });
-    });
+    this.#opened ??= this.#settle(signal)
+      .catch((error: unknown) => {
+        this.#opened = undefined;
+        signal.throwIfAborted();
+        this.#deps.log.error("Cannot settle earlier image pulls, will try again", { err: messageOf(error) });
+      })
+      .finally(() => {
+        this.#news = undefined;
+      });
     return this.#opened;
   }
 
   async #settle(signal: AbortSignal): Promise<void> {
     const { files, images } = this.#deps;
+    const news = new Set<string>();
+    this.#news = news;
     const intents = (await this.#readAll("pulling", decodeIntent)).filter((image) => !this.#pulling.has(image));
     const records = await this.#readAll("pulled", decodeRecord);
     if (intents.length === 0 && records.length === 0) return;
     const present = await images.listImages(signal);
     for (const { id, repoTags, repoDigests } of present) {
       for (const image of intents.filter((one) => repoTags.includes(one) || repoDigests.includes(one))) {
-        // Nobody knows with whose credentials: everybody has to show some.
-        if (await this.#note(image, id, undefined)) await files.removeFile(this.#intentPath(image));
+        // Nobody knows with whose credentials: everybody has to show some. The note may have become that of a pull of ours meanwhile.
+        if ((await this.#note(image, id, undefined)) && !this.#pulling.has(image))
+          await files.removeFile(this.#intentPath(image));
       }
     }
     const ids = new Set(present.map(({ id }) => id));
-    for (const { imageRef } of records) if (!ids.has(imageRef)) await files.removeFile(this.#recordPath(imageRef));
+    for (const { imageRef } of records.filter((record) => !ids.has(record.imageRef)))
+      await this.#inTurn(async () => {
+        if (!news.has(imageRef)) await files.removeFile(this.#recordPath(imageRef));
+      });
   }
 
   /** Those that can be read: others are found out when their image is asked for. */
