@@ -112,7 +112,7 @@ function specHash(wishes: Wishes, uid: string, name: string): string | undefined
   return spec && containerHash(spec);
 }
 
-/** Whether every regular container ended for good, or an init container failed for good before any began. `besides`: the one about to start. */
+/** Whether every regular container ended for good, or an init container failed for good before any began in its sandbox. `besides`: the one about to start. */
 export function hasEnded(world: World, wishes: Wishes, uid: string, besides?: SimContainer): boolean {
   return ended(world, wishes, uid, (last) => wasReplaced(world, wishes, last), besides);
 }
@@ -140,12 +140,14 @@ function ended(
     const last = newest(name);
     return last?.state === "exited" && !restartable(last.exitCode) && !goesOn(last);
   };
+  const hasBegunIn = (sandboxId: string) =>
+    containersOf(pod).some(({ name }) => own.some((one) => one.config.name === name && one.sandboxId === sandboxId));
   const failedInit = initContainersOf(pod).some((spec) => {
     const last = newest(spec.name);
-    return !isSidecar(spec) && last?.exitCode !== 0 && overFor(spec.name, (code) => mayRestart(pod, spec, code));
+    if (isSidecar(spec) || last === undefined || last.exitCode === 0 || hasBegunIn(last.sandboxId)) return false;
+    return overFor(spec.name, (code) => mayRestart(pod, spec, code));
   });
-  const begun = containersOf(pod).some((spec) => newest(spec.name));
-  if (failedInit && !begun) return true;
+  if (failedInit) return true;
   return containersOf(pod).every((spec) => overFor(spec.name, (exitCode) => mayRestart(pod, spec, exitCode)));
 }
 
