@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 
 /** How long a side whose peer has ended may stay silent. */
-const LAST_WORDS_MS = 10_000;
+export const LAST_WORDS_MS = 10_000;
 
 /**
  * Two connections become one: bytes go both ways as fast as the slower side takes them, an end is passed on as an end, a break as a break.

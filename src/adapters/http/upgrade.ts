@@ -6,7 +6,7 @@ import type { HttpReply, HttpUpgrade } from "../../ports/http-server.ts";
 import type { Arrival, Bridge } from "./bridge.ts";
 import { dialUpgrade } from "./dial.ts";
 import { type ExchangeDeps, hasBody, requestOf, send, sendBadTarget, sendFailure } from "./exchange.ts";
-import { splice } from "./splice.ts";
+import { LAST_WORDS_MS, splice } from "./splice.ts";
 
 /** Together, over all that was upgraded on one listener. */
 const MAX_UPGRADED = 10_000;
@@ -75,9 +75,17 @@ function soleResponse(message: IncomingMessage, client: Socket): ServerResponse 
   response.assignSocket(client);
   response.once("finish", () => {
     response.detachSocket(client);
-    client.end();
+    hangUp(client);
   });
   return response;
+}
+
+/** Reads on, or the client's end would never be seen, and a reset could overtake the answer. Who does not end in return is ended. */
+function hangUp(client: Socket): void {
+  client.end();
+  client.resume();
+  const late = setTimeout(() => client.destroy(), LAST_WORDS_MS);
+  client.once("close", () => clearTimeout(late));
 }
 
 const refuse = (arrival: Request, status: number, body: string, signal: AbortSignal): Promise<void> =>
