@@ -1,5 +1,6 @@
 import type { Agent, ClientRequest, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { orAborted } from "../../base/abort.ts";
 import { SlowError } from "./dial.ts";
 import type { ApiRequest, ApiResponse, Session } from "./session.ts";
 
@@ -11,6 +12,8 @@ export class Http1Session implements Session {
   readonly #agent: Agent;
   readonly #host: string;
   readonly #open = new Set<ClientRequest>();
+  /** Open, and not used yet. */
+  #ready: Socket | undefined;
   #isOver = false;
 
   /** `host` of the server's URL; `first` is a connection that is there already. */
@@ -18,13 +21,19 @@ export class Http1Session implements Session {
     this.#host = host;
     const { Agent } = process.getBuiltinModule("node:http");
     this.#agent = new Agent({ keepAlive: true, maxFreeSockets: 4 });
-    let ready: Socket | undefined = first;
+    this.#ready = first;
+    // Whoever asked for it may be gone: then nobody else hears of its end, or reads what tells it.
+    first.on("error", () => {}).resume();
     this.#agent.createConnection = (_options, done) => {
-      const socket = ready;
-      ready = undefined;
+      const socket = this.#ready;
+      this.#ready = undefined;
       if (socket && !socket.destroyed) return socket;
       dial().then(
-        (socket) => done?.(null, socket),
+        (socket) => {
+          // An agent that has ended would keep it, as one that is free.
+          if (this.#isOver && [...this.#open].every(({ destroyed }) => destroyed)) socket.destroy();
+          done?.(null, socket);
+        },
         (error: Error) => done?.(error, undefined as never),
       );
       return undefined;
@@ -62,11 +71,12 @@ export class Http1Session implements Session {
     sent.on("error", reject);
     sent.once("close", () => {
       this.#open.delete(sent);
-      if (this.#isOver && this.#open.size === 0) this.#agent.destroy();
+      this.#closeIfDone();
     });
     if (isWatch) sent.setTimeout(SILENT_WATCH_MS, () => sent.destroy(new SlowError("the watch is silent")));
     sent.end(body);
-    const response = await promise;
+    // Node tells of an abort only when there is a connection.
+    const response = await orAborted(promise, signal);
     response.on("error", () => {});
     return {
       status: response.statusCode ?? 0,
@@ -78,7 +88,7 @@ export class Http1Session implements Session {
 
   retire(): void {
     this.#isOver = true;
-    if (this.#open.size === 0) this.#agent.destroy();
+    this.#closeIfDone();
   }
 
   /** TCP's keep-alive does it. */
@@ -87,6 +97,15 @@ export class Http1Session implements Session {
   destroy(): void {
     this.#isOver = true;
     for (const sent of this.#open) sent.destroy();
+    this.#close();
+  }
+
+  #closeIfDone(): void {
+    if (this.isClosed) this.#close();
+  }
+
+  #close(): void {
+    this.#ready?.destroy();
     this.#agent.destroy();
   }
 }

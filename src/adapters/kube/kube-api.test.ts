@@ -179,6 +179,23 @@ for (const protocol of ["h2", "http/1.1"] as const) {
     assert.equal(server.sockets.size, 1, "one connection for all");
   });
 
+  test(`${protocol}: dropped connections end their watches, and the next request connects anew`, async () => {
+    const server = await serve((request, response) => {
+      if (!request.url?.includes("watch=")) return json(response, pod("a"));
+      response.writeHead(200);
+      response.write(`${JSON.stringify({ type: "ADDED", object: pod("a") })}\n`);
+    }, options);
+    const { api } = connect({ server: server.url }, { env });
+    const watch = api.watch(PODS, { resourceVersion: "1", timeoutSeconds: 60 }, signal)[Symbol.asyncIterator]();
+    await watch.next();
+    const old = [...server.sockets];
+    api.dropConnections();
+    assert.equal((await faultOf(watch.next())).fault.code, "api-unavailable");
+    assert.deepEqual(await api.get(PODS, "a", signal), pod("a"));
+    await Promise.all(old.map(closed));
+    assert.equal(api.stats().connections, 1);
+  });
+
   test(`${protocol}: a watch yields events as they come, however they are cut, and ends when the server ends it`, async () => {
     const text = [
       { type: "ADDED", object: pod("ä", "2") },
