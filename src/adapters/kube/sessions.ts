@@ -38,8 +38,7 @@ export class Sessions {
     this.#life.signal.throwIfAborted();
     if (!isSame(this.#identity, identity)) this.#change(identity);
     // Ended by the peer, maybe with watches that go on.
-    this.#retired.push(...this.#sessions.filter(({ isOver, isClosed }) => isOver && !isClosed));
-    this.#sessions = this.#sessions.filter(({ isOver }) => !isOver);
+    this.#setAside(({ isOver }) => isOver);
     const free = this.#sessions.find(({ isFree }) => isFree);
     if (free) return free;
     this.#opening ??= this.#openOne(identity);
@@ -64,9 +63,16 @@ export class Sessions {
   #change(identity: Identity): void {
     this.#identity = identity;
     for (const session of this.#sessions) session.retire();
-    this.#retired = [...this.#retired.filter(({ isClosed }) => !isClosed), ...this.#sessions];
-    this.#sessions = [];
+    this.#setAside(() => true);
     this.#opening = undefined;
+  }
+
+  /** A server may end connections by the hour, and this goes on for months: what has ended is let go. */
+  #setAside(isMeant: (session: Session) => boolean): void {
+    const meant = this.#sessions.filter(isMeant);
+    if (meant.length === 0) return;
+    this.#sessions = this.#sessions.filter((session) => !meant.includes(session));
+    this.#retired = [...this.#retired, ...meant].filter(({ isClosed }) => !isClosed);
   }
 
   #openOne(identity: Identity): Promise<Session> {
