@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
+import { orAborted } from "../base/abort.ts";
 import { silentLog } from "../base/log.ts";
 import type { ImageInfo } from "../model/runtime.ts";
 import { Chance } from "../sim/chance.ts";
@@ -51,7 +52,9 @@ function node(policy: VerificationPolicy = "NeverVerifyPreloadedImages", allowli
   };
   const start = () => {
     const files = new SimFiles(disk, new World(time, new Chance(1)), faults, stop.signal);
-    const images = { listImages: async () => listed(present.slice()) };
+    const images = {
+      listImages: (life: AbortSignal) => orAborted(listed(present.slice()), life),
+    };
     const deps = { files, images, clock: time.clock(stop.signal), log: silentLog };
     return new PullRecords({ rootDir: "/k", mustVerify: verification(policy, allowlist) }, deps);
   };
@@ -222,4 +225,21 @@ test("PullRecords: of two pulls of an image that end at once, neither forgets wi
   at.present.push(info(ID, [IMAGE]));
   await Promise.all([records.succeeded(IMAGE, ID, one), records.succeeded(IMAGE, ID, other)]);
   assert.deepEqual([await at.mustPull(records, [one]), await at.mustPull(records, [other])], [false, false]);
+});
+
+test("PullRecords: a pod that ends while earlier pulls are settled does not end the wait of the others", async () => {
+  using at = node();
+  await pulled(at.start(), credential("s"));
+  at.present.push(info(ID, [IMAGE]));
+  const answer = Promise.withResolvers<void>();
+  at.whileListing(() => answer.promise);
+  const records = at.start();
+  const first = new AbortController();
+  const shown = async () => [credential("s")];
+  const ended = records.mustPull(IMAGE, ID, shown, first.signal);
+  const other = records.mustPull(IMAGE, ID, shown, signal);
+  first.abort(new Error("the first pod goes"));
+  await assert.rejects(ended, /the first pod goes/);
+  answer.resolve();
+  assert.equal(await other, false);
 });

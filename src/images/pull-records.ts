@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { orAborted } from "../base/abort.ts";
 import { KubeletError, messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -169,18 +170,20 @@ export class PullRecords {
     }
   }
 
-  /** Once for the process: pulls that an earlier kubelet did not see the end of, and records of images that are gone. */
+  /**
+   * Once for the process: pulls that an earlier kubelet did not see the end of, and records of images that are gone. All pods that start wait for the same
+   * look, so the end of one of them ends its wait only.
+   */
   #open(signal: AbortSignal): Promise<void> {
-    this.#opened ??= this.#settle(signal)
+    this.#opened ??= this.#settle(new AbortController().signal)
       .catch((error: unknown) => {
         this.#opened = undefined;
-        signal.throwIfAborted();
         this.#deps.log.error("Cannot settle earlier image pulls, will try again", { err: messageOf(error) });
       })
       .finally(() => {
         this.#news = undefined;
       });
-    return this.#opened;
+    return orAborted(this.#opened, signal);
   }
 
   async #settle(signal: AbortSignal): Promise<void> {
