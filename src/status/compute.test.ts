@@ -94,6 +94,16 @@ const conditionOf = (status: PodStatus, type: string) => {
 const exited = (name: string, exitCode: number, attempt = 0, more: Partial<SeenContainer> = {}) =>
   instance(name, { state: "exited", exitCode, attempt, ...more });
 
+test("computePodStatus() counts a container that is lost once, however often it is looked at", () => {
+  const containers = [instance("main", { state: "unknown", attempt: 4 })];
+  let previous = compute({ containers: [instance("main", { attempt: 4 })] });
+  for (let look = 0; look < 3; look++) {
+    previous = compute({ containers, previous });
+    assert.equal(stateOf(previous).restartCount, 5);
+    assert.equal(stateOf(previous).state?.terminated?.reason, "ContainerStatusUnknown");
+  }
+});
+
 test("computePodStatus() of a running pod, whole", () => {
   const status = compute({
     pod: podOf({}, { generation: 3 }),

@@ -92,7 +92,8 @@ function withInstances(
   const id = `${input.runtimeName}://${newest.id}`;
   const state = stateOf(input, newest, old);
   const last = lastStateOf(input, id, old, second);
-  const lostNow = newest.state === "unknown" && state.terminated !== undefined;
+  // Counted once, when it is told: it may stay unknown for long.
+  const lostNow = newest.state === "unknown" && old?.state?.running !== undefined;
   const count = Math.max(restartCountOf(newest), old?.restartCount ?? 0);
   const requests = container.resources?.requests;
   return {
