@@ -28,8 +28,10 @@ export class Memory {
   readonly stopped = new Set<string>();
   /** Containers that could not be stopped: how often, and when their grace is over. */
   readonly #refusals = new Map<string, { readonly tries: number; readonly due: Instant }>();
-  /** Container name -> restart count to begin with. */
+  /** Container name -> restart count to begin with, by the logs that were there before. */
   readonly attempts = new Map<string, number>();
+  /** Container name -> the highest restart count that was seen. */
+  readonly #counts = new Map<string, number>();
   /** Container name -> what the last try to start it ended with. */
   readonly failures = new Map<string, Hold>();
   /** Of what the pod refers to, as of the failures that are remembered. */
@@ -94,8 +96,15 @@ export class Memory {
     return new Set(given.map(([id]) => id));
   }
 
-  /** Forgets containers that are gone, and that one was to restart which had ended by itself before: its policy decides then. */
+  /** Restart count to begin with where the runtime has no instance: it goes on from one that was removed, as with the sandbox of an init container. */
+  firstAttempt(name: string): number {
+    return Math.max(this.attempts.get(name) ?? 0, (this.#counts.get(name) ?? -1) + 1);
+  }
+
+  /** Takes note of restart counts. Forgets containers that are gone, and that one was to restart which had ended by itself before: its policy decides then. */
   keepOnly(seen: PodSnapshot | undefined): void {
+    for (const { name, attempt } of seen?.containers ?? [])
+      this.#counts.set(name, Math.max(this.#counts.get(name) ?? 0, attempt));
     for (const [id, askedAt] of this.#restarting) {
       const one = seen?.containers.find((container) => container.id === id);
       if (!one || (one.state === "exited" && one.finishedAt && one.finishedAt < askedAt)) this.#restarting.delete(id);

@@ -5,6 +5,7 @@ import { KubeletError } from "../base/fault.ts";
 import { silentLog } from "../base/log.ts";
 import { millis, seconds } from "../base/units.ts";
 import type { Pod } from "../model/kubernetes.ts";
+import type { PodSnapshot } from "../model/runtime.ts";
 import { VirtualTime } from "../sim/virtual-time.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { Plan } from "./plan.ts";
@@ -160,4 +161,47 @@ test("sandboxes that come up and serve nobody follow each other ever more slowly
   const runs = done.filter(({ kind }) => kind === "run-sandbox").map(({ at }) => at);
   assert.deepEqual(runs.slice(0, 6), [0, 0, 0, 100, 300, 700]);
   assert.ok(runs.length < 25, `${runs.length} in a minute`);
+});
+
+test("workPod() counts the runs of an init container on when a new sandbox has it removed and run again", async () => {
+  const time = new VirtualTime();
+  const { signal } = new AbortController();
+  const pod: Pod = { ...POD, spec: { containers: [{ name: "web" }], initContainers: [{ name: "init" }] } };
+  let snapshot = {
+    sandboxes: [{ id: "s0", state: "not-ready", metadata: { attempt: 0 } }],
+    containers: [{ id: "i4", name: "init", attempt: 4, sandboxId: "s0", state: "exited", exitCode: 0 }],
+  };
+  const started: unknown[] = [];
+  const work = workPod(
+    new Mailbox({ goal: "run", uid: "u", pod }),
+    {
+      clock: time.clock(signal),
+      log: silentLog,
+      crashBackoff: backoffCurve(seconds(10), seconds(300), seconds(600)),
+      see: () => snapshot as unknown as PodSnapshot,
+      isHidden: () => false,
+      image: () => ({ kind: "ready", ref: "i", info: {} as never }),
+      execute: async (step, _mailbox, memory) => {
+        if (step.kind === "prepare") memory.prepared = true;
+        if (step.kind === "stop-sandbox") memory.stopped.add(step.id);
+        if (step.kind === "remove-container") snapshot = { ...snapshot, containers: [] };
+        if (step.kind === "run-sandbox")
+          snapshot = {
+            ...snapshot,
+            sandboxes: [
+              { id: "s1", state: "ready", metadata: { attempt: 1 }, network: "pod", ips: ["10.0.0.1"] },
+              ...snapshot.sandboxes,
+            ] as typeof snapshot.sandboxes,
+          };
+        if (step.kind === "start-container") started.push([step.container.name, step.attempt]);
+      },
+      refresh: async () => {},
+      report: () => {},
+      complain: () => millis(10_000),
+    },
+    signal,
+  );
+  work.catch(() => {});
+  await time.runUntil(1, () => {});
+  assert.deepEqual(started[0], ["init", 5]);
 });

@@ -153,7 +153,7 @@ function look(mailbox: Mailbox, memory: Memory, deps: WorkerDeps): Plan {
     ending: mailbox.ending,
     image: (container, attempt) => deps.image(intent.uid, container, attempt),
     hold: (container, finishedAt) => memory.hold(container, finishedAt, intent.pod ? podText(intent.pod) : ""),
-    firstAttempt: ({ name }) => memory.attempts.get(name) ?? 0,
+    firstAttempt: ({ name }) => memory.firstAttempt(name),
   });
   if (plan.ended) memory.ended = true;
   for (const name of memory.newBackoffs(plan.waiting, seen)) if (intent.pod) deps.onBackoff?.(intent.pod, name);
