@@ -15,6 +15,7 @@ const refused: readonly [set: { [gate: string]: boolean }, field: string, messag
   [{ PodsApi: true }, "featureGates.PodsApi", /is no known feature gate; did you mean PodsAPI\?/],
   [{ PodLevelCheckpointRestore: true }, "featureGates.PodLevelCheckpointRestore", /is no known/],
   [{ NodeSwap: false }, "featureGates.NodeSwap", /is locked to true/],
+  [{ LoggingStableOptions: true }, "featureGates.LoggingStableOptions", /is no known/],
   [{ GitRepoVolumeDriver: true }, "featureGates.GitRepoVolumeDriver", /is locked to false/],
   [{ ResourceHealthStatus: false }, "featureGates.ResourceHealthStatusMessage", /needs ResourceHealthStatus/],
   [
@@ -30,6 +31,16 @@ for (const [set, field, message] of refused) {
     assert.equal(problems[0]?.field, field);
     assert.match(problems[0]?.message ?? "", message);
   });
+}
+
+const taken: readonly { [gate: string]: boolean }[] = [
+  { DRAResourceClaimGranularStatusAuthorization: false },
+  { DRAConsumableCapacity: false },
+  { ControllerManagerReleaseLeaderElectionLockOnExit: true },
+  { AllBeta: false },
+];
+for (const set of taken) {
+  test(`judgeGates() takes ${JSON.stringify(set)}`, () => assert.deepEqual(judgeGates(set).problems, []));
 }
 
 test("judgeGates() switches groups, and a name beats its group", () => {
