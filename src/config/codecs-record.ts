@@ -25,7 +25,7 @@ export interface ModuleLevel {
 
 type FieldReader = (json: Json, field: string, report: Report) => Json | undefined;
 
-/** `key=value:Effect,…`; each use of the flag replaces the list. */
+/** `key=value:Effect,…`; each use of the flag replaces the list. The file may leave effects out, and say things twice. */
 export const taints: Codec<readonly Taint[]> = {
   type: "key=value:Effect,...",
   read: records({ key: text.read, value: text.read, effect: text.read, timeAdded: text.read }),
@@ -36,7 +36,13 @@ export const taints: Codec<readonly Taint[]> = {
       effect: String(effect ?? ""),
       ...(timeAdded === undefined ? {} : { timeAdded: String(timeAdded) }),
     })),
-  flag: (value) => collect(value === "" ? [] : value.split(","), parseTaint),
+  flag(value) {
+    const read = collect(value === "" ? [] : value.split(","), parseTaint);
+    if ("problem" in read) return read;
+    const names = items(read.value).map(({ key, effect }) => `${key}:${effect}`);
+    const twice = names.find((name, index) => names.indexOf(name) !== index);
+    return twice === undefined ? read : { problem: `must hold each key with an effect once, got ${twice} twice` };
+  },
   isZero: () => false,
 };
 
@@ -136,11 +142,9 @@ function readQuantities(json: Json, field: string, report: Report): Json | undef
 }
 
 function parseTaint(taint: string): FlagRead {
-  const [, key = "", value = "", effect = ""] = /^([^=:]+)(?:=([^=:]*))?(?::([^:]*))?$/.exec(taint) ?? [];
-  if (key === "" || (effect === "" && taint.includes(":")) || (effect === "" && taint.includes("="))) {
-    return { problem: expected("taints of the form key=value:Effect", taint) };
-  }
-  return { value: { key, ...(value === "" ? {} : { value }), ...(effect === "" ? {} : { effect }) } };
+  const [, key = "", value = "", effect = ""] = /^([^=:]+)(?:=([^=:]*))?:([^:]+)$/.exec(taint) ?? [];
+  if (key === "") return { problem: expected("taints of the form key=value:Effect", taint) };
+  return { value: { key, ...(value === "" ? {} : { value }), effect } };
 }
 
 function parseReservation(reservation: string): FlagRead {

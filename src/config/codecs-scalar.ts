@@ -102,6 +102,12 @@ export const size: Codec<Bytes> = {
   check: (value) => (value < 0 ? "must not be negative" : undefined),
 };
 
+/** The same where upstream has a string, which may be empty: not given. */
+export const sizeOrUnset: Codec<Bytes> = {
+  ...size,
+  read: (json, field, report) => (json === "" ? "" : size.read(json, field, report)),
+};
+
 /** An IP address; flags refuse anything else, the file takes any text as upstream does and fails when it binds. */
 export const ip: Codec<string> = {
   ...text,

@@ -72,6 +72,7 @@ test("drop-ins are merged in the order of a walk", async () => {
 const zeros: readonly [yaml: string, path: string, value: unknown][] = [
   ["maxPods: 0", "maxPods", 110],
   ["port: 0", "port", 10250],
+  ['containerLogMaxSize: ""', "containerLogMaxSize", "10Mi"],
   ["registryBurst: 0", "registryBurst", 10],
   ["eventBurst: 0", "eventBurst", 100],
   ["kubeAPIBurst: 0", "kubeAPIBurst", 100],

@@ -1,5 +1,5 @@
 import { textMap, texts } from "../codecs-list.ts";
-import { bool, duration, durationOrOff, int32, int64, size, text } from "../codecs-scalar.ts";
+import { bool, duration, durationOrOff, int32, int64, sizeOrUnset, text } from "../codecs-scalar.ts";
 import { option, optional } from "../option.ts";
 import { atLeast, between, oneOf } from "../rules.ts";
 import { allowlistProblem, cidrProblem, podLogsDirProblem } from "../syntax.ts";
@@ -155,7 +155,7 @@ export const PODS = {
     help: "Longest wait before a crashing container starts again",
     rule: "1s to 5m; no value with gate KubeletCrashLoopBackOffMax off",
   }),
-  containerLogMaxSize: option(size, "10Mi", {
+  containerLogMaxSize: option(sizeOrUnset, "10Mi", {
     flag: "container-log-max-size",
     effect: "not-yet",
     zero: "unset",
