@@ -1,5 +1,5 @@
 import { messageOf, unreachable } from "../base/fault.ts";
-import type { WorkerDeps } from "../lifecycle/index.ts";
+import { isHurry, type WorkerDeps } from "../lifecycle/index.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { initContainersOf } from "../model/pod.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -32,7 +32,7 @@ export function watchedSteps(execute: Execute, clock: Clock, onDone: (done: Step
     try {
       await execute(step, mailbox, memory, life);
     } catch (error) {
-      if (!life.aborted) tell({ reason: "Failed", message: messageOf(error) });
+      if (!life.aborted && !isHurry(error)) tell({ reason: "Failed", message: messageOf(error) });
       throw error;
     }
     tell(step.kind === "start-container" ? memory.failures.get(step.container.name) : undefined);

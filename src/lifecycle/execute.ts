@@ -1,6 +1,6 @@
 import { unreachable } from "../base/fault.ts";
 import { sideBySide } from "../base/side-by-side.ts";
-import { millis } from "../base/units.ts";
+import { millis, seconds } from "../base/units.ts";
 import type { ImageDesk } from "../images/index.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { podSubject } from "../model/subject.ts";
@@ -27,6 +27,11 @@ export type ExecuteDeps = PrepareDeps &
     readonly runtimeHandler: (pod: Pod, signal: AbortSignal) => Promise<string> | string;
   };
 
+/** A pod that is to stop misses nothing of what was begun for its run. */
+const AT_ONCE = millis(0);
+/** A sandbox that is nearly there is stopped as any other; one that takes longer waits for something, such as a network plugin that hangs. */
+const NEARLY_THERE = seconds(10);
+
 /** Does one step. Decides nothing: what is done was planned. @throws KubeletError, or `signal.reason` */
 export async function execute(
   step: Step,
@@ -38,14 +43,19 @@ export async function execute(
   const { uid, pod } = mailbox.intent;
   switch (step.kind) {
     case "prepare": {
-      const work = () => prepare(() => needed(mailbox.intent.pod), memory, deps, signal);
-      return (deps.see(uid)?.sandboxes ?? []).length > 0 ? deps.settling.take(work, signal) : work();
+      const wasThere = (deps.see(uid)?.sandboxes ?? []).length > 0;
+      return mailbox.whileWanted(AT_ONCE, deps.clock, signal, (wanted) => {
+        const work = () => prepare(() => needed(mailbox.intent.pod), memory, deps, wanted);
+        return wasThere ? deps.settling.take(work, wanted) : work();
+      });
     }
     case "fetch-image":
       deps.desk.ensure({ pod: needed(pod), container: step.container, attempt: step.attempt }, () => mailbox.ring());
       return;
     case "run-sandbox":
-      return runSandbox(needed(pod), step, deps, signal);
+      return mailbox.whileWanted(NEARLY_THERE, deps.clock, signal, (wanted) =>
+        runSandbox(needed(pod), step, deps, wanted),
+      );
     case "stop-containers":
       return mailbox.stopWithin(millis(Math.max(...step.stops.map(({ grace }) => grace))), signal, (hurry) =>
         stopContainers(step.stops, pod, memory, deps, hurry),

@@ -5,7 +5,7 @@ import type { Ending } from "../model/ending.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { PodIntent } from "./intent.ts";
 
-/** Ends the alarm of a rest. Made once: an error without a stack of its own costs nothing each time. */
+/** Ends the alarm of a rest, or of work that is over. Made once: an error without a stack of its own costs nothing each time. */
 const RUNG = new Error("The rest is over");
 /** Ends a stop that gives more time than there is now. */
 const HURRY = new Error("The pod is to stop sooner");
@@ -85,6 +85,30 @@ export class Mailbox {
       return await work(AbortSignal.any([signal, hurry.end.signal]));
     } finally {
       this.#hurries.delete(hurry);
+    }
+  }
+
+  /** Does work for a pod that is to run. Its signal also aborts when the pod has been to stop for `patience`: see `isHurry`. */
+  async whileWanted<T>(
+    patience: Millis,
+    clock: Clock,
+    signal: AbortSignal,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    using life = new Life(signal);
+    const onStop = () => {
+      clock.sleep(patience, life.signal).then(
+        () => life.abort(HURRY),
+        () => {},
+      );
+    };
+    if (this.stopping.aborted) onStop();
+    this.stopping.addEventListener("abort", onStop, { once: true });
+    try {
+      return await work(life.signal);
+    } finally {
+      this.stopping.removeEventListener("abort", onStop);
+      life.abort(RUNG);
     }
   }
 

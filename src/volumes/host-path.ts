@@ -1,3 +1,4 @@
+import { orAborted } from "../base/abort.ts";
 import type { HostPathType } from "../model/host-path.ts";
 import type { FileStat, Files } from "../ports/files.ts";
 import type { VolumePlugin } from "./plugin.ts";
@@ -13,15 +14,30 @@ const EXPECTED: { readonly [T in Exclude<HostPathType, "">]: readonly [kind: Fil
 };
 
 /**
- * A path of the node itself: has no directory of its own, belongs to no fsGroup, and is never removed. The look at it runs in libuv's
- * pool; a path on a dead network mount holds that thread, which comes to an end with the mount (network volumes: a later issue).
+ * A path of the node itself: has no directory of its own, belongs to no fsGroup, and is never removed. It may be on a network mount that is dead, where a
+ * look does not come back before the mount does: whoever waits for it can go, and nobody looks a second time meanwhile, for each look holds a thread.
  */
 export function hostPath({ files }: { readonly files: Files }): VolumePlugin<"hostPath"> {
+  const looking = new Map<string, Promise<FileStat | undefined>>();
+
+  function look(path: string, type: Exclude<HostPathType, "">): Promise<FileStat | undefined> {
+    const key = `${type} ${path}`;
+    const known = looking.get(key);
+    if (known) return known;
+    const found = files
+      .statFollow(path)
+      .then((stat) => stat ?? make(path, type, files))
+      .finally(() => looking.delete(key));
+    found.catch(() => {});
+    looking.set(key, found);
+    return found;
+  }
+
   return {
-    async setUp(_, { path, type }) {
+    async setUp(_, { path, type }, signal) {
       if (path.split("/").includes("..")) throw new Error(`invalid HostPath \`${path}\`: must not contain '..'`);
       if (type === "") return path;
-      const stat = (await files.statFollow(path)) ?? (await make(path, type, files));
+      const stat = await orAborted(look(path, type), signal);
       const [kind, words] = EXPECTED[type];
       if (stat?.kind !== kind) {
         throw new Error(`hostPath type check failed: ${path} is not a ${words}${stat ? "" : ": it does not exist"}`);

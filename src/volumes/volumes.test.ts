@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { isFault, KubeletError } from "../base/fault.ts";
 import type { Pod, PodSpec, Volume as VolumeSpec } from "../model/kubernetes.ts";
 import type { FileStat, Files } from "../ports/files.ts";
@@ -231,4 +232,31 @@ test("tearDown() removes nothing while something is still mounted", async () => 
   const files = { removeTree: async (path: string) => void done.push(path) } as unknown as Files;
   await assert.rejects(createVolumes(OPTIONS, { files, mounts, ...NOTHING_ELSE }).tearDown("u", signal), busy);
   assert.deepEqual(done, []);
+});
+
+test("a hostPath whose look never comes back lets its pod go, and holds no second thread for the next one", async () => {
+  let looks = 0;
+  const back = Promise.withResolvers<FileStat | undefined>();
+  const files = {
+    statFollow: () => {
+      looks++;
+      return back.promise;
+    },
+    removeTree: async () => {},
+  } as unknown as Files;
+  const mounts = { list: async () => [] } as unknown as Mounts;
+  const dead = createVolumes(OPTIONS, { files, mounts, ...NOTHING_ELSE });
+  const pod = podOf([{ name: "v", hostPath: { path: "/nfs/a", type: "Directory" } }]);
+  for (const _ of ["first", "second"]) {
+    const stop = new AbortController();
+    const setUp = dead.setUp(pod, stop.signal);
+    await setImmediate();
+    stop.abort(new Error("the pod goes"));
+    await assert.rejects(setUp, /the pod goes/);
+    await dead.tearDown("u", signal);
+  }
+  assert.equal(looks, 1);
+  const setUp = dead.setUp(pod, signal);
+  back.resolve({ kind: "directory", mode: 0o755, uid: 0, gid: 0, size: 0, modifiedAt: 0, inode: 1 });
+  assert.deepEqual([...(await setUp)], [["v", "/nfs/a"]]);
 });
