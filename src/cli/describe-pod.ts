@@ -1,6 +1,6 @@
 import type { Container, ContainerState, ContainerStatus, Pod, Volume } from "../model/kubernetes.ts";
 import type { CountedEvent, TimelineEntry } from "../node/index.ts";
-import { whenText } from "./events.ts";
+import { messageText, whenText } from "./events.ts";
 import { summarize } from "./pod-summary.ts";
 import { age, renderTable, visible } from "./table.ts";
 import { waitsOf } from "./waits.ts";
@@ -34,7 +34,7 @@ export function describePod({ pod, events, timeline }: PodStory, now: Date): str
       "Events",
       events.length === 0
         ? [["none kept"]]
-        : events.map((event) => [whenText(event, now), event.type, event.reason, event.message]),
+        : events.map((event) => [whenText(event, now), event.type, event.reason, messageText(event)]),
     ),
   ].join("");
 }

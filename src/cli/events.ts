@@ -39,8 +39,12 @@ const eventLine = (event: CountedEvent, now: Date): readonly string[] => [
   event.type,
   event.reason,
   aboutText(event.about),
-  event.message,
+  messageText(event),
 ];
+
+/** With the container in front, as `kubectl describe` shows it: what happens to one reads like what happens to the next. */
+export const messageText = ({ about, message }: CountedEvent): string =>
+  about.kind === "pod" && about.fieldPath ? `${about.fieldPath}: ${message}` : message;
 
 /** `12s`, `3s (5 times in 4m)` */
 export function whenText({ firstAt, lastAt, count }: CountedEvent, now: Date): string {

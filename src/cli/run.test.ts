@@ -50,6 +50,15 @@ const event: CountedEvent = {
   firstAt: Date.parse(at),
   lastAt: Date.parse(at) + 60_000,
 };
+const started: CountedEvent = {
+  type: "Normal",
+  reason: "Started",
+  message: "Container started",
+  about: { ...event.about, fieldPath: "spec.containers{main}" } as CountedEvent["about"],
+  count: 1,
+  firstAt: Date.parse(at),
+  lastAt: Date.parse(at) + 60_000,
+};
 const pods = [
   pod("web-n1", "default", ["main"]),
   pod("two-n1", "default", ["a", "b"]),
@@ -65,7 +74,7 @@ const answers: { readonly [path: string]: unknown } = {
     ],
   },
   "/local/node": { nodeName: "n1", health: [] },
-  "/local/events": [event],
+  "/local/events": [event, started],
   "/local/timeline": [{ at, text: "pulling image web:1" }],
   "/local/config": {
     options: [{ option: "maxPods", value: 7, origin: "file /k.yaml", effect: "yes" }],
@@ -172,6 +181,7 @@ test("describe pod tells the whole story", async () => {
     /^Volumes:\n {2}tmp {2}emptyDir {2}medium=Memory$/m,
     /^Timeline:\n {2}90s {2}pulling image web:1$/m,
     /^Events:\n {2}30s \(3 times in 90s\) {2}Warning {2}BackOff {2}Back-off restarting failed container$/m,
+    /^ {2}30s {2,}Normal +Started +spec\.containers\{main\}: Container started$/m,
   ]) {
     assert.match(out, part);
   }
@@ -180,10 +190,10 @@ test("describe pod tells the whole story", async () => {
 test("events lists what happened, of all or of one pod", async () => {
   assert.match(
     (await run("events")).out,
-    /^LAST SEEN .*\n30s \(3 times in 90s\) +Warning +BackOff +pod\/default\/web-n1 +Back-off/,
+    /^LAST SEEN .*\n30s \(3 times in 90s\) +Warning +BackOff +pod\/default\/web-n1 +Back-off.*\n30s +Normal +Started +pod\/default\/web-n1 +spec\.containers\{main\}: Container started$/m,
   );
   assert.equal((await run("events two")).complaints, "No events");
-  assert.equal(JSON.parse((await run("events -o json")).out).length, 1);
+  assert.equal(JSON.parse((await run("events -o json")).out).length, 2);
 });
 
 test("config view shows the running kubelet's, or what the flags would give", async () => {

@@ -29,6 +29,21 @@ test("EventLog counts equal events together and moves them to the end", () => {
   );
 });
 
+test("EventLog keeps what happened to one container apart from the same of another", () => {
+  const log = logAt();
+  const about = { kind: "pod", uid: "u", name: "u", namespace: "default" } as const;
+  for (const name of ["a", "b", "a"]) {
+    log.record({ ...event("u", "Container started"), about: { ...about, fieldPath: `spec.containers{${name}}` } });
+  }
+  assert.deepEqual(
+    log.ofPod("u").map(({ about, count }) => [about.kind === "pod" && about.fieldPath, count]),
+    [
+      ["spec.containers{b}", 1],
+      ["spec.containers{a}", 2],
+    ],
+  );
+});
+
 test("EventLog keeps a chatty pod from pushing out the others", () => {
   const log = logAt();
   log.record(event("quiet", "once"));

@@ -30,7 +30,13 @@ export class EventLog implements Events {
 
   record(event: EventRecord): void {
     const now = this.#clock.wall().getTime();
-    const key = JSON.stringify([subjectKey(event.about), event.type, event.reason, event.message]);
+    const key = JSON.stringify([
+      subjectKey(event.about),
+      fieldPathOf(event.about),
+      event.type,
+      event.reason,
+      event.message,
+    ]);
     const before = this.#events.get(key);
     const counted = { ...event, count: (before?.count ?? 0) + 1, firstAt: before?.firstAt ?? now, lastAt: now };
     this.#events.delete(key);
@@ -74,6 +80,9 @@ function subjectKey(about: EventSubject): string {
   if (about.kind === "node") return "node";
   return about.kind === "pod" ? `pod/${about.uid}` : `manifest/${about.source}`;
 }
+
+/** Which container of the pod: those of all read "Container started". */
+const fieldPathOf = (about: EventSubject): string => (about.kind === "pod" ? (about.fieldPath ?? "") : "");
 
 function subjectText(about: EventSubject): string {
   if (about.kind === "node") return "node";
