@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { isFault } from "../../base/fault.ts";
-import { fromContainerStatus, fromSandboxStatus } from "./from-cri.ts";
+import { fromContainerStatus, fromSandboxStatus, fromStats } from "./from-cri.ts";
 import { runtime } from "./generated/cri.js";
 
 const ATTEMPT = { call: "ContainerStatus", action: "read status of container c1" };
@@ -77,4 +77,17 @@ describe("fromSandboxStatus()", () => {
       /no metadata.uid/,
     );
   });
+});
+
+describe("fromStats", () => {
+  const left = (value: number) =>
+    fromStats(
+      { attributes: { id: "c" }, memory: { timestamp: 1, workingSetBytes: { value: 5 }, availableBytes: { value } } },
+      { action: "list statistics", call: "ListContainerStats" },
+    ).memory?.availableBytes;
+
+  it("takes what is left of a limit, and containerd's 0 for there being none", () =>
+    assert.deepEqual([left(7), left(0)], [7, undefined]));
+
+  it("has nothing left where more is used than a limit that was lowered", () => assert.equal(left(2 ** 64 - 4096), 0));
 });

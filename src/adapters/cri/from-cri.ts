@@ -213,7 +213,7 @@ export function fromStats(stats: runtime.v1.ContainerStats.$Properties, attempt:
           workingSetBytes: memory.workingSetBytes.value ?? 0,
           usageBytes: memory.usageBytes?.value ?? undefined,
           rssBytes: memory.rssBytes?.value ?? undefined,
-          availableBytes: memory.availableBytes?.value ?? undefined,
+          availableBytes: leftOf(memory.availableBytes?.value),
           pageFaults: memory.pageFaults?.value ?? undefined,
           majorPageFaults: memory.majorPageFaults?.value ?? undefined,
         }
@@ -234,6 +234,12 @@ export function fromStats(stats: runtime.v1.ContainerStats.$Properties, attempt:
         }
       : undefined,
   };
+}
+
+/** containerd says 0 where there is no limit, and counts below 0 as beyond 2^63 where more is used than a limit that was lowered. */
+function leftOf(bytes: number | null | undefined): number | undefined {
+  if (!bytes) return undefined;
+  return bytes < 2 ** 63 ? bytes : 0;
 }
 
 /** Nanoseconds since the epoch to milliseconds; 0 and anything before 1970 (runtimes send Go's zero time) is undefined. */
