@@ -53,6 +53,6 @@ async function openUsage(config: KubeletConfig, deps: NodeUsageDeps, startedAt: 
     facts: createNodeFacts(cgroupVersion, clock),
     snapshots: () => core()?.snapshots() ?? [],
     podPlace,
-    podsCgroup: podsCgroupPath(cgroups()),
+    podsCgroup: () => podsCgroupPath(cgroups()),
   });
 }

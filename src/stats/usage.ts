@@ -3,7 +3,7 @@ import type { Log } from "../base/log.ts";
 import { sideBySide } from "../base/side-by-side.ts";
 import type { PodSnapshot } from "../model/runtime.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { FilesystemSpace, NodeFacts } from "../ports/node-facts.ts";
+import type { MeasuredSpace, NodeFacts } from "../ports/node-facts.ts";
 import type { Images, Runtime } from "../ports/runtime.ts";
 import type { UsageFiles } from "../ports/usage.ts";
 import { buildSummary } from "./build.ts";
@@ -27,8 +27,8 @@ export interface UsageDeps {
   readonly snapshots: () => readonly PodSnapshot[];
   /** What is known of a pod besides; undefined: no pod of ours. */
   readonly podPlace: (uid: string) => PodPlace | undefined;
-  /** The cgroup of all pods; "" where there is none. */
-  readonly podsCgroup: string;
+  /** The cgroup of all pods, as far as the runtime has said how it names them; "" where there is none. */
+  readonly podsCgroup: () => string;
 }
 
 export interface PodPlace {
@@ -91,8 +91,9 @@ async function readNode(deps: UsageDeps, whole: boolean, signal: AbortSignal): P
 
 async function readSystem({ files, startedAt, podsCgroup }: UsageDeps): Promise<NodeReading["system"]> {
   const own = await files.ownCgroup();
+  const pods = podsCgroup();
   const places = [
-    ...(podsCgroup === "" ? [] : [{ name: "pods", cgroup: podsCgroup, since: startedAt }]),
+    ...(pods === "" ? [] : [{ name: "pods", cgroup: pods, since: startedAt }]),
     // In the root it is everybody's.
     ...(own === "/" ? [] : [{ name: "kubelet", cgroup: own, since: startedAt }]),
   ];
@@ -123,7 +124,7 @@ async function spaceOf(
   path: string,
   { facts, log }: UsageDeps,
   signal: AbortSignal,
-): Promise<FilesystemSpace | undefined> {
+): Promise<MeasuredSpace | undefined> {
   try {
     return await facts.space(path, signal);
   } catch (error) {
