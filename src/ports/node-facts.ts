@@ -26,6 +26,11 @@ export interface FilesystemSpace {
   readonly inodesFree: number;
 }
 
+export interface MeasuredSpace extends FilesystemSpace {
+  /** What is kept for root is neither available nor used. */
+  readonly usedBytes: number;
+}
+
 /** An address of an interface of this machine. */
 export interface InterfaceAddress {
   readonly interface: string;
@@ -44,7 +49,7 @@ export interface DefaultRoute {
 export interface NodeFacts {
   machine(): Promise<MachineInfo>;
   /** The file system that holds `path`. One that hangs is asked once at a time, and refused with errno ETIMEDOUT after a while. */
-  space(path: string, signal: AbortSignal): Promise<FilesystemSpace>;
+  space(path: string, signal: AbortSignal): Promise<MeasuredSpace>;
   /** Memory in use that can't be given back at once: the working set of everything. */
   memoryWorkingSet(): Promise<number>;
   /** Tasks there are, and how many there may be. */

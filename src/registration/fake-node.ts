@@ -19,7 +19,7 @@ export const MACHINE: MachineInfo = {
   inUserNamespace: false,
 };
 
-export const SPACE = { capacityBytes: 100e9, availableBytes: 60e9, inodes: 1e6, inodesFree: 9e5 };
+export const SPACE = { capacityBytes: 100e9, availableBytes: 60e9, usedBytes: 35e9, inodes: 1e6, inodesFree: 9e5 };
 
 export const OPTIONS: RegistrationOptions = {
   nodeName: "node-1",

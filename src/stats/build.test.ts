@@ -42,7 +42,7 @@ const main = (at: number, nanos: number): ContainerReading => ({
   swap: { at, usageBytes: 1, availableBytes: 9 },
   writableLayer: { at, mountpoint: "/img", usedBytes: 12, inodesUsed: 3 },
 });
-const space = { capacityBytes: 1000, availableBytes: 400, inodes: 100, inodesFree: 60 };
+const space = { capacityBytes: 1000, availableBytes: 400, usedBytes: 550, inodes: 100, inodesFree: 60 };
 
 function readings(at: number, nanos: number, over: { whole?: boolean; pod?: Partial<PodReading> } = {}): Readings {
   return {
@@ -112,7 +112,7 @@ test("buildSummary() makes the whole summary of v1alpha1", () => {
         txErrors: 4,
         interfaces: [{ name: "eth0", rxBytes: 1, rxErrors: 2, txBytes: 3, txErrors: 4 }],
       },
-      fs: { ...fs, usedBytes: 600, inodesUsed: 40 },
+      fs: { ...fs, usedBytes: 550, inodesUsed: 40 },
       runtime: { imageFs: image, containerFs: image },
       rlimit: { time, maxpid: 32768, curproc: 200 },
     },

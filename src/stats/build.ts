@@ -1,5 +1,5 @@
 import type { ContainerStats as ContainerReading } from "../model/runtime.ts";
-import type { FilesystemSpace } from "../ports/node-facts.ts";
+import type { MeasuredSpace } from "../ports/node-facts.ts";
 import type { CgroupUsage, InterfaceUsage } from "../ports/usage.ts";
 import type { CpuRates } from "./rates.ts";
 import type { NodeReading, PodReading, Readings } from "./readings.ts";
@@ -66,7 +66,7 @@ function systemContainer({ name, since, usage }: NodeReading["system"][number], 
 
 function podStats(
   { pod, createdAt, usage, interfaces, containers }: PodReading,
-  images: FilesystemSpace | undefined,
+  images: MeasuredSpace | undefined,
   rateOf: RateOf,
 ): PodStats {
   return {
@@ -100,7 +100,7 @@ function summed(containers: readonly ContainerReading[]): Pick<PodStats, "cpu" |
 function containerStats(
   { id, name, cpu, memory, swap, writableLayer }: ContainerReading,
   createdAt: number,
-  images: FilesystemSpace | undefined,
+  images: MeasuredSpace | undefined,
   rateOf: RateOf,
 ): ContainerStats {
   return {
@@ -176,11 +176,14 @@ function networkOf(interfaces: readonly InterfaceUsage[], at: number): NetworkSt
   };
 }
 
-const fsOf = ({ capacityBytes, availableBytes, inodes, inodesFree }: FilesystemSpace, at: number): FsStats => ({
+const fsOf = (
+  { capacityBytes, availableBytes, usedBytes, inodes, inodesFree }: MeasuredSpace,
+  at: number,
+): FsStats => ({
   time: at,
   availableBytes,
   capacityBytes,
-  usedBytes: capacityBytes - availableBytes,
+  usedBytes,
   inodesFree,
   inodes,
   inodesUsed: inodes - inodesFree,

@@ -1,5 +1,5 @@
 import type { ContainerStats as ContainerReading, FilesystemUsage, PodSnapshot } from "../model/runtime.ts";
-import type { FilesystemSpace } from "../ports/node-facts.ts";
+import type { MeasuredSpace } from "../ports/node-facts.ts";
 import type { CgroupUsage, InterfaceUsage } from "../ports/usage.ts";
 
 /** Everything that a summary is made of, read at one time. */
@@ -24,7 +24,7 @@ export interface NodeReading {
   readonly whole:
     | {
         readonly interfaces: readonly InterfaceUsage[];
-        readonly rootSpace: FilesystemSpace | undefined;
+        readonly rootSpace: MeasuredSpace | undefined;
         readonly images: ImageReading | undefined;
         readonly tasks: { readonly max: number; readonly current: number };
       }
@@ -33,7 +33,7 @@ export interface NodeReading {
 
 export interface ImageReading {
   readonly usage: FilesystemUsage;
-  readonly space: FilesystemSpace | undefined;
+  readonly space: MeasuredSpace | undefined;
 }
 
 export interface PodReading {

@@ -5,7 +5,7 @@ import { KubeletError } from "../../base/fault.ts";
 import { seconds } from "../../base/units.ts";
 import { within } from "../../base/within.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { FilesystemSpace, InterfaceAddress, MachineInfo, NodeFacts } from "../../ports/node-facts.ts";
+import type { InterfaceAddress, MachineInfo, MeasuredSpace, NodeFacts } from "../../ports/node-facts.ts";
 import { memoryInUse, memoryLines, prettyName, threadsOf } from "./proc-text.ts";
 import { defaultRoutesOf } from "./routes.ts";
 
@@ -17,7 +17,7 @@ const LOOKUP_PATIENCE = seconds(5);
 
 /** Reads /proc and /sys afresh at each call. */
 export function createNodeFacts(cgroupVersion: 1 | 2, clock: Clock): NodeFacts {
-  const asked = new Map<string, Promise<FilesystemSpace>>();
+  const asked = new Map<string, Promise<MeasuredSpace>>();
   const looked = new Map<string, Promise<readonly string[]>>();
 
   return {
@@ -83,10 +83,16 @@ async function hugepages(): Promise<ReadonlyMap<number, number>> {
   return new Map((await Promise.all(rows)).sort(([a], [b]) => a - b));
 }
 
-async function readSpace(path: string): Promise<FilesystemSpace> {
+async function readSpace(path: string): Promise<MeasuredSpace> {
   try {
-    const { blocks, bavail, bsize, files, ffree } = await statfs(path);
-    return { capacityBytes: blocks * bsize, availableBytes: bavail * bsize, inodes: files, inodesFree: ffree };
+    const { blocks, bfree, bavail, bsize, files, ffree } = await statfs(path);
+    return {
+      capacityBytes: blocks * bsize,
+      availableBytes: bavail * bsize,
+      usedBytes: (blocks - bfree) * bsize,
+      inodes: files,
+      inodesFree: ffree,
+    };
   } catch (error) {
     throw refused(path, (error as NodeJS.ErrnoException).code ?? "EIO", (error as Error).message);
   }
