@@ -147,7 +147,8 @@ export async function runNode(
       return registered.length > 0 ? registered : ownAddresses;
     },
     runtimeName: runtime.profile.version.name,
-    maskedPaths: [],
+    nodeAllocatable: () => cluster?.node.current()?.status?.allocatable ?? {},
+    maskedPaths: host.maskedPaths,
   });
   const { kubelet } = config;
   const shutdown = await openShutdown(config, {

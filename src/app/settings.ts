@@ -80,6 +80,8 @@ export function podCgroupOptions(config: KubeletConfig, machine: Machine, driver
 /** Facts of this run that no option says. */
 export interface RunFacts {
   readonly nodeIps: () => readonly string[];
+  /** What the Node says that pods can have of it; empty while there is none. */
+  readonly nodeAllocatable: () => { readonly [resource: string]: string };
   readonly runtimeName: string;
   readonly maskedPaths: readonly string[];
 }
@@ -94,7 +96,7 @@ export function coreSettings(
   const amounts = allocatableOf(config, machine);
   const pods =
     kubelet.podsPerCore > 0 ? Math.min(kubelet.maxPods, kubelet.podsPerCore * machine.cpus) : kubelet.maxPods;
-  const { nodeIps, ...told } = facts;
+  const { nodeIps, nodeAllocatable, ...told } = facts;
   return {
     ...places,
     ...told,
@@ -106,7 +108,10 @@ export function coreSettings(
     rootDir: flags.rootDir,
     clusterDomain: kubelet.clusterDomain,
     seccompDefault: kubelet.seccompDefault || flags.seccompDefault,
-    allocatable: { cpu: `${amounts.cpu ?? 0}m`, memory: `${amounts.memory ?? 0}` },
+    /** Of this moment, too: the Node knows of the reach of eviction, and of its disk. */
+    get allocatable() {
+      return { cpu: `${amounts.cpu ?? 0}m`, memory: `${amounts.memory ?? 0}`, ...nodeAllocatable() };
+    },
     sources: [
       ...(kubelet.staticPodPath ? ["file"] : []),
       ...(kubelet.staticPodURL ? ["http"] : []),

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statfsSync } from "node:fs";
 import { cpus, hostname } from "node:os";
+import { thermalCounters } from "./thermal-counters.ts";
 
 /** What the machine is, read once at start. */
 export interface HostFacts {
@@ -26,6 +27,8 @@ export interface HostFacts {
   readonly tmpfsNoswap: boolean;
   /** v1: does memory.memsw exist; v2: memory.swap.max of our own cgroup. Where not, no swap value is sent to a runtime. */
   readonly swapController: boolean;
+  /** What of this machine containers must not see, beside what they must not see of any. */
+  readonly maskedPaths: readonly string[];
 }
 
 const CGROUP2_MAGIC = 0x63677270;
@@ -61,6 +64,7 @@ export function detectHost(): HostFacts {
     canChangeResources: (effectiveCapabilities() & (1n << CAP_SYS_RESOURCE)) !== 0n,
     tmpfsNoswap: !inUserNamespace && (major > 6 || (major === 6 && minor >= 4)),
     swapController: swapController(cgroupVersion),
+    maskedPaths: thermalCounters(),
   };
 }
 
