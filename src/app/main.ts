@@ -1,4 +1,6 @@
 import { isJournal, withPriority } from "../adapters/linux/journal.ts";
+import { endProcess } from "../adapters/linux/libc.ts";
+import { widenPool } from "../adapters/linux/pool.ts";
 import { KubeletError } from "../base/fault.ts";
 
 /** Exit code: 0 for help, version and a first SIGTERM; 1 for what keeps the kubelet from running. */
@@ -11,7 +13,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const stop = new AbortController();
   let asked = false;
   const onSignal = () => {
-    if (asked) process.exit(1);
+    if (asked) endProcess(1);
     asked = true;
     stop.abort(new DOMException("The kubelet was asked to stop", "AbortError"));
   };
@@ -19,7 +21,7 @@ async function main(argv: readonly string[]): Promise<number> {
   // Also rejections that nobody handles come here.
   process.on("uncaughtException", (bug) => {
     process.stderr.write(explain(bug));
-    process.exit(1);
+    endProcess(1);
   });
   try {
     const { loadHere } = await import("./load.ts");
@@ -47,4 +49,5 @@ function explain(error: unknown): string {
 }
 
 // At once, whatever is still open: pipes are written synchronously, and a verb has waited for its output.
-void main(process.argv.slice(2)).then((code) => process.exit(code));
+widenPool();
+void main(process.argv.slice(2)).then(endProcess);

@@ -23,6 +23,7 @@ type Errno = { readonly [name: string]: number };
 type AsyncCall = { async(...args: unknown[]): void };
 
 let loading: Promise<Libc> | undefined;
+let exitAtOnce: ((code: number) => void) | undefined;
 
 /** @throws KubeletError `start-refused` where koffi has no build for this machine */
 export const libc = (): Promise<Libc> => {
@@ -38,6 +39,15 @@ export const libc = (): Promise<Libc> => {
 
 /** See {@link Libc.releaseFreeMemory}. */
 export const releaseFreeMemory = async (): Promise<void> => (await libc()).releaseFreeMemory();
+
+/**
+ * Ends the process. Node's own end waits for each thread of libuv's pool, of which one may be in a dead network mount: whoever is to start the process
+ * again would wait for ever. Threads hang in earnest only in a kubelet that has had to do with mounts, and so has loaded this.
+ */
+export function endProcess(code: number): never {
+  process.once("exit", () => exitAtOnce?.(code));
+  return process.exit(code);
+}
 
 async function load(): Promise<Libc> {
   const { default: koffi } = await import("koffi");
@@ -56,7 +66,8 @@ async function load(): Promise<Libc> {
     const code = names.get(koffi.errno()) ?? `E${koffi.errno()}`;
     return Object.assign(new Error(`${code}: ${call} failed`), { code });
   };
-  // On koffi's own threads, so that a mount that hangs holds up neither the loop nor libuv's file pool.
+  exitAtOnce = library.func("void _exit(int)");
+  // On a thread of libuv's pool, as koffi has none of its own: one that hangs does not hold up the loop, but is one less for files (see pool.ts).
   const onThread = (name: string, call: AsyncCall, ...args: unknown[]) =>
     new Promise<void>((resolve, reject) => {
       call.async(...args, (error: unknown, result: number) => {
