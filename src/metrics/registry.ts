@@ -9,6 +9,8 @@ export interface Counter {
 /** A number that is set, or asked for when metrics are read. */
 export interface Gauge {
   set(value: number, labels?: Labels): void;
+  /** More by one, until what is returned is called. */
+  hold(labels: Labels): () => void;
   /** Drops the series of a subject that is gone. */
   remove(labels: Labels): void;
 }
@@ -54,7 +56,15 @@ export class MetricRegistry {
 
   gauge(spec: MetricSpec): Gauge {
     const series = this.#numbers(spec, "gauge");
-    return { set: (value, labels = {}) => series.set(labels, value), remove: (labels) => series.delete(labels) };
+    const add = (labels: Labels, amount: number) => series.set(labels, (series.get(labels) ?? 0) + amount);
+    return {
+      set: (value, labels = {}) => series.set(labels, value),
+      hold: (labels) => {
+        add(labels, 1);
+        return () => add(labels, -1);
+      },
+      remove: (labels) => series.delete(labels),
+    };
   }
 
   /** Series that `read` gives at each reading: for what is known elsewhere. */

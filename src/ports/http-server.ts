@@ -52,7 +52,7 @@ export interface HttpUpgrade {
 }
 
 /**
- * `signal` aborts when the client goes away or the listener closes. A throw becomes a 500 without details. An upgrade is answered by the
+ * `signal` aborts when the exchange is over: all is sent, the client went away, or the listener closes. A throw becomes a 500 without details. An upgrade is answered by the
  * streaming server: with its 101, or with what it says instead; where it can't be reached, by a 500 with the reason.
  */
 export type HttpHandler = (request: HttpRequest, signal: AbortSignal) => Promise<HttpReply | HttpUpgrade>;

@@ -234,11 +234,23 @@ test("answer() names the methods that are allowed", async () => {
   assert.equal((await get("/exec/a/b/c", {}, { method: "HEAD" })).headers.allow, "GET, POST");
 });
 
-test("answer() counts requests", async () => {
-  assert.match(
-    (await get("/metrics")).body,
-    /kubelet_http_requests_total\{method="GET",path="metrics",server_type="readwrite",long_running="false"\} 1/,
-  );
+test("answer() counts requests, and those that are not over", async () => {
+  const labels = '{method="GET",path="metrics",server_type="readwrite",long_running="false"}';
+  const deps = depsOf();
+  const over = new AbortController();
+  const request: HttpRequest = {
+    ...{ method: "GET", path: "/metrics", query: new URLSearchParams(), headers: {} },
+    peer: { kind: "tls", chain: [], verified: false },
+  };
+  await answer(request, deps, over.signal);
+  const counted = async () =>
+    (await deps.metrics.render()).split("\n").filter((line) => /^kubelet_http_[a-z_]+\{/.test(line));
+  assert.deepEqual(await counted(), [
+    `kubelet_http_inflight_requests${labels} 1`,
+    `kubelet_http_requests_total${labels} 1`,
+  ]);
+  over.abort();
+  assert.equal((await counted())[0], `kubelet_http_inflight_requests${labels} 0`);
 });
 
 test("answer() keeps /local for the socket", async () => {

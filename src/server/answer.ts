@@ -35,7 +35,10 @@ export async function answer(
   const { method, path } = request;
   const label = pathLabel(path);
   const long_running = `${LONG_RUNNING.includes(label)}`;
-  deps.metrics.httpRequests.add({ method: methodLabel(method), path: label, server_type: "readwrite", long_running });
+  const labels = { method: methodLabel(method), path: label, server_type: "readwrite", long_running };
+  deps.metrics.httpRequests.add(labels);
+  // It aborts in any case, when the answer is out or the connection gone.
+  signal.addEventListener("abort", deps.metrics.httpInflight.hold(labels), { once: true });
   const route = routeOf(method, path, { ...deps.routes, local: request.peer.kind === "local" });
   // Upstream's multiplexer knows these before any filter runs.
   if (route.kind === "no-route") return text(404, "404 page not found\n");
