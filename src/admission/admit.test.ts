@@ -10,6 +10,7 @@ const shape: NodeShape = {
   declaredFeatures: [],
   allocatable: { cpu: 1000, memory: 1000, pods: 2 },
   allowedUnsafeSysctls: ["kernel.msg*"],
+  appArmor: false,
 };
 const known: Node = {
   metadata: { name: "n1", labels: { zone: "b", size: "7" } },
@@ -163,6 +164,33 @@ const cases: readonly {
     reason: "PodFeatureUnsupported",
     message: "Pod requires node features that are not available: RestartAllContainersOnContainerExits",
   },
+  {
+    name: "refuses a profile of AppArmor where there is none",
+    pod: podOf({ securityContext: { appArmorProfile: { type: "RuntimeDefault" } } }),
+    reason: "AppArmor",
+    message: "Cannot enforce AppArmor: AppArmor is not enabled on the host",
+  },
+  {
+    name: "refuses such a profile of one container, too",
+    pod: podOf({
+      initContainers: [
+        { name: "i", securityContext: { appArmorProfile: { type: "Localhost", localhostProfile: "p" } } },
+      ],
+    }),
+    reason: "AppArmor",
+  },
+  {
+    name: "refuses such a profile of an annotation, too",
+    pod: podOf({}, { annotations: { "container.apparmor.security.beta.kubernetes.io/c": "runtime/default" } }),
+    reason: "AppArmor",
+  },
+  {
+    name: "admits a pod that wants no AppArmor",
+    pod: podOf(
+      { securityContext: { appArmorProfile: { type: "Unconfined" } } },
+      { annotations: { "container.apparmor.security.beta.kubernetes.io/c": "unconfined" } },
+    ),
+  },
 
   { name: "admits a plain pod", pod: podOf({}) },
   { name: "admits what fits exactly", pod: asking({ cpu: "500m" }), others: [asking({ cpu: "500m" })] },
@@ -207,6 +235,11 @@ for (const { name, pod, others = [], node, reason, message } of cases) {
     else if (message) assert.match(text, message);
   });
 }
+
+test("admit() takes a profile of AppArmor where there is AppArmor", () => {
+  const pod = podOf({ securityContext: { appArmorProfile: { type: "RuntimeDefault" } } });
+  assert.equal(admit(pod, [], { ...shape, appArmor: true }, undefined, []).kind, "admitted");
+});
 
 test("admit() names every field that it can't honour", () => {
   const verdict = admit(podOf({}), [], shape, undefined, [

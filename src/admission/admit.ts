@@ -4,6 +4,7 @@ import { GO_OS, LABEL_OS } from "../model/node-labels.ts";
 import { isCritical, isStatic } from "../model/pod.ts";
 import { type Amounts, amountsOf } from "../model/pod-resources.ts";
 import { isChosen } from "./affinity.ts";
+import { needsAppArmor } from "./app-armor.ts";
 import { missingFeatures } from "./features.ts";
 import { hasTakenPort } from "./ports.ts";
 import { type Shortage, shortagesOf } from "./shortage.ts";
@@ -22,6 +23,8 @@ export interface NodeShape {
   /** cpu in millicores, memory and ephemeral-storage in bytes, pods; one of these that is absent is not checked. */
   readonly allocatable: Amounts;
   readonly allowedUnsafeSysctls: readonly string[];
+  /** The kernel has AppArmor, and it is on. */
+  readonly appArmor: boolean;
   /** Features of status.declaredFeatures. */
   readonly declaredFeatures: readonly string[];
 }
@@ -41,6 +44,7 @@ export function admit(
     sysctls(pod, shape) ??
     system(pod, node) ??
     predicates(pod, others, shape, node) ??
+    appArmor(pod, shape) ??
     features(pod, shape.declaredFeatures, unsupported);
   return rejection ? { kind: "rejected", ...rejection } : { kind: "admitted" };
 }
@@ -113,6 +117,11 @@ const failed = (predicate: string, why: string): Rejection => ({
   reason: predicate,
   message: `Predicate ${predicate} failed: ${why}`,
 });
+
+function appArmor(pod: Pod, shape: NodeShape): Rejection {
+  if (shape.appArmor || !needsAppArmor(pod)) return undefined;
+  return { reason: "AppArmor", message: "Cannot enforce AppArmor: AppArmor is not enabled on the host" };
+}
 
 function features(pod: Pod, declared: readonly string[], unsupported: readonly Problem[]): Rejection {
   const missing = [

@@ -12,6 +12,7 @@ export interface Machine {
   readonly swapBytes: number;
   readonly cpus: number;
   readonly pidMax: number;
+  readonly appArmor: boolean;
   readonly pageSize: number;
   readonly swapController: boolean;
   readonly hugepageSizes: readonly string[];
@@ -131,6 +132,7 @@ export function coreSettings(
       declaredFeatures: [],
       allocatable: { cpu: amounts.cpu ?? 0, memory: amounts.memory ?? 0, pods },
       allowedUnsafeSysctls: kubelet.allowedUnsafeSysctls,
+      appArmor: machine.appArmor,
     },
   };
 }

@@ -67,7 +67,15 @@ function start(doors: SimDoors, broken: Broken, signal: AbortSignal): RunningCor
       sources: cluster ? ["file", "api"] : ["file"],
       crashBackoffMax: seconds(300),
       pulls: { serializeImagePulls: false, maxParallelImagePulls: undefined, registryPullQps: 0, registryBurst: 0 },
-      shape: { name: "sim", labels: {}, taints: [], declaredFeatures: [], allocatable: {}, allowedUnsafeSysctls: [] },
+      shape: {
+        name: "sim",
+        labels: {},
+        taints: [],
+        declaredFeatures: [],
+        allocatable: {},
+        allowedUnsafeSysctls: [],
+        appArmor: false,
+      },
       runtimeName: "sim",
     },
     {

@@ -29,6 +29,7 @@ const NODE = {
   declaredFeatures: [],
   allocatable: { cpu: 2_000, pods: 10 },
   allowedUnsafeSysctls: [],
+  appArmor: false,
 };
 const open = (...sources: string[]) => new Wanted(sources, NODE, () => []);
 const uids = (pods: readonly Pod[]) => pods.map(uidOf);

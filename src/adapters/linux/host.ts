@@ -27,6 +27,8 @@ export interface HostFacts {
   readonly tmpfsNoswap: boolean;
   /** v1: does memory.memsw exist; v2: memory.swap.max of our own cgroup. Where not, no swap value is sent to a runtime. */
   readonly swapController: boolean;
+  /** The kernel has AppArmor, and it is on. */
+  readonly appArmor: boolean;
   /** What of this machine containers must not see, beside what they must not see of any. */
   readonly maskedPaths: readonly string[];
 }
@@ -64,6 +66,7 @@ export function detectHost(): HostFacts {
     canChangeResources: (effectiveCapabilities() & (1n << CAP_SYS_RESOURCE)) !== 0n,
     tmpfsNoswap: !inUserNamespace && (major > 6 || (major === 6 && minor >= 4)),
     swapController: swapController(cgroupVersion),
+    appArmor: existsSync("/sys/kernel/security/apparmor") && text("/sys/module/apparmor/parameters/enabled") === "Y",
     maskedPaths: thermalCounters(),
   };
 }
