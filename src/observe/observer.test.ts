@@ -18,6 +18,8 @@ class FakeRuntime {
   /** Of every container's status. */
   change: Partial<ContainerStatus> = {};
   away = false;
+  /** The status of this container is never answered. */
+  hung: string | undefined;
   readonly #time: VirtualTime;
   readonly #queue: Told[] = [];
   #wake = () => {};
@@ -61,6 +63,7 @@ class FakeRuntime {
   };
   containerStatus = async (id: string) => {
     this.statusCalls++;
+    if (id === this.hung) await new Promise(() => {});
     this.#answer();
     for (const [uid, containers] of this.pods) {
       const state = containers.get(id);
@@ -326,6 +329,18 @@ test("without an event source it lists by itself, every half second while things
   bench.runtime.lists.length = 0;
   await bench.pass(60_000);
   assert.deepEqual(bench.runtime.lists, [], "events are back: nobody lists");
+});
+
+test("a container whose status the runtime does not answer keeps no other pod from being seen, nor the connect from being told", async () => {
+  await using bench = await start();
+  bench.runtime.hung = "a1";
+  bench.runtime.pods.set("a", new Map([["a1", "exited"]]));
+  bench.runtime.tell({ kind: "lost" });
+  await bench.pass(15_000);
+  assert.equal(bench.resyncs, 2);
+  bench.runtime.pods.set("b", new Map([["b1", "exited"]]));
+  await bench.pass(5_000);
+  assert.deepEqual([bench.seen("a"), bench.seen("b")], ["a1 running", "b1 exited"]);
 });
 
 test("the slow sweep finds what no event told", async () => {

@@ -1,6 +1,7 @@
 import { isFault, KubeletError, messageOf } from "../base/fault.ts";
 import type { Log } from "../base/log.ts";
-import { type Instant, millis } from "../base/units.ts";
+import { type Instant, millis, seconds } from "../base/units.ts";
+import { within } from "../base/within.ts";
 import type { ContainerExit, PodSnapshot, RuntimeEvent } from "../model/runtime.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Runtime } from "../ports/runtime.ts";
@@ -12,6 +13,8 @@ import { Readings } from "./readings.ts";
 
 const RETRY_SPAN = millis(1_000);
 const LONGEST_RETRY_SPAN = 60_000;
+/** A pod that takes longer to read waits for something: all others are not to wait with it. */
+const READ_PATIENCE = seconds(10);
 /** How long events of a pod that is held can wait. */
 const HOLD_SPAN = millis(1_000);
 
@@ -53,6 +56,8 @@ export class Observer {
   readonly #unread = new Set<string>();
   /** Pods that were listed, and not read yet for the first time. */
   readonly #awaited = new Set<string>();
+  /** Pods whose reading took longer than a list waits for, until it ends. */
+  readonly #slow = new Set<string>();
   /** Pods that somebody will have read when he is done with them. */
   readonly #held = new Set<string>();
   /** Pods of which events came meanwhile, and no reading since. */
@@ -275,8 +280,8 @@ export class Observer {
   }
 
   /**
-   * Lists everything and reads the pods that differ from their snapshot. Returns how many did. A pod that can't be read keeps no other
-   * from being seen; only a runtime that is away does.
+   * Lists everything and reads the pods that differ from their snapshot. Returns how many did. A pod that can't be read, or whose status the runtime does
+   * not answer, keeps no other from being seen; only a runtime that is away does.
    */
   async listAll(signal: AbortSignal): Promise<number> {
     const begun = this.#deps.clock.monotonic();
@@ -294,16 +299,38 @@ export class Observer {
       }),
       ...gone.map((uid) => [uid, this.refresh(uid, signal)] as const),
     ];
-    const results = await Promise.allSettled(readings.map(([, reading]) => reading));
-    for (const [place, [uid]] of readings.entries()) {
-      const result = results[place];
-      if (result?.status !== "rejected") continue;
-      const error: unknown = result.reason;
-      if (!(error instanceof KubeletError) || isFault(error, "runtime-unavailable")) throw error;
-      this.#readLater(uid, error, signal);
-    }
+    await this.#settle(readings, signal);
     this.#deps.onListed?.(this.#deps.clock.monotonic() - begun);
     return changed.length + gone.length;
+  }
+
+  /** Waits for readings, but not long for those that take long. What fails is tried again. @throws what concerns the whole runtime */
+  async #settle(
+    readings: readonly (readonly [uid: string, reading: Promise<void>])[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const waited = new Set(readings.flatMap(([uid]) => (this.#slow.has(uid) ? [] : [uid])));
+    const failures: unknown[] = [];
+    const ends = readings.map(async ([uid, reading]) => {
+      try {
+        await reading;
+      } catch (error) {
+        const isOwn = error instanceof KubeletError && !isFault(error, "runtime-unavailable");
+        if (waited.has(uid) && !isOwn) failures.push(error);
+        else this.#readLater(uid, error, signal);
+      } finally {
+        this.#slow.delete(uid);
+        waited.delete(uid);
+      }
+    });
+    const late = () => {
+      for (const uid of waited) this.#slow.add(uid);
+      waited.clear();
+    };
+    const work = async () =>
+      void (await Promise.all(ends.filter((_, place) => waited.has(readings[place]?.[0] ?? ""))));
+    await within(READ_PATIENCE, this.#deps.clock, { work, late, signal });
+    if (failures.length > 0) throw failures[0];
   }
 
   #complain(message: string, error: unknown, signal: AbortSignal, fields: { uid?: string } = {}): void {
