@@ -62,7 +62,10 @@ async function doctor(line: string, over: Over = {}) {
       clientCaTrouble: async () => undefined,
     };
   };
-  const setup = { kind: async (path: string) => (over.there?.includes(path) ? "file" : undefined) } as HostSetup;
+  const setup = {
+    kind: async (path: string) => (over.there?.includes(path) ? "file" : undefined),
+    read: async (path: string) => over.files?.[path],
+  } as HostSetup;
   const host = async () => ({ setup: () => setup, purge: () => assert.fail("nobody asked for it"), examiner });
   const running = runFake(line, { host }, never);
   await time.runUntil(60_000, () => {});
@@ -103,6 +106,20 @@ test("without flags it looks as the machine was set up", async () => {
   assert.ok(kubeadm.asked[0]?.includes("--kubeconfig=/etc/kubernetes/kubelet.conf"));
   const standalone = await doctor("doctor", { there: ["/etc/kubelet/config.yaml"] });
   assert.deepEqual(standalone.asked[0], ["--config=/etc/kubelet/config.yaml"]);
+  const unit = "ExecStart=/usr/local/bin/kubelet \\\n  --max-pods=20 \\\n  $KUBELET_EXTRA_ARGS\n";
+  const flags = await doctor("doctor", { files: { "/etc/systemd/system/kubelet.service": unit } });
+  assert.deepEqual(flags.asked[0], ["--max-pods=20"]);
+});
+
+test("without flags, those count that kubeadm and the administrator put into files", async () => {
+  const there = ["/var/lib/kubelet/config.yaml"];
+  const flags = 'KUBELET_KUBEADM_ARGS="--node-ip=10.0.0.2 --pod-infra-container-image=registry.k8s.io/pause:3.10"\n';
+  const files = { "/var/lib/kubelet/kubeadm-flags.env": flags, "/etc/default/kubelet": "KUBELET_EXTRA_ARGS=--v=4\n" };
+  const { code, out, asked } = await doctor("doctor", { there, files });
+  assert.equal(code, 1);
+  assert.match(out, /^PROBLEM +configuration +--pod-infra-container-image is no flag of this version any more/m);
+  assert.match(out, /kubeadm-flags\.env/);
+  assert.equal(asked[0]?.at(-1), "--v=4");
 });
 
 test("a configuration that is wrong is told by field, and the rest is looked at all the same", async () => {

@@ -1,6 +1,7 @@
 import { isFault } from "../base/fault.ts";
 import { type Finding, type Level, ok, problem } from "../fitness/index.ts";
-import { commandLine, SERVICE_PATHS } from "../service/index.ts";
+import type { HostSetup } from "../ports/host-setup.ts";
+import { flagsOfUnit, PLACES, SERVICE_PATHS, startLine, UNIT_PATH, type Wish } from "../service/index.ts";
 import { choose } from "./args.ts";
 import { VerbError, type VerbIo } from "./io.ts";
 import { printValue } from "./print.ts";
@@ -18,23 +19,37 @@ export async function doctorVerb(argv: readonly string[], io: VerbIo, signal: Ab
   const format = choose(output, ["text", "json", "yaml"], "text", "-o");
   const tools = await io.host();
   const setup = tools.setup("");
-  const isThere = async (path: string) => (await setup.kind(path)) === "file";
-  const used = flags.length > 0 ? flags : await usualFlags(isThere);
-  const findings = await examineWith(used, io, signal);
+  const here = flags.length > 0 ? undefined : await setUpHere(setup);
+  const line = here && (await startLine({ ...here, binDir: "", start: false }, true, setup));
+  const used = line ?? flags;
+  const findings = await examineWith(used, here === undefined ? "" : ` in ${PLACES[here.mode]}`, io, signal);
   const problems = findings.filter(({ level }) => level === "problem").length;
   if (format === "text") await io.write(page(findings));
   else await printValue({ fit: problems === 0, flags: used, findings }, format, io);
   return problems === 0 ? 0 : 1;
 }
 
-async function usualFlags(isThere: (path: string) => Promise<boolean>): Promise<readonly string[]> {
-  const wish = { binDir: "", flags: [], start: false };
-  if (await isThere(SERVICE_PATHS.kubeadmConfig)) return commandLine({ ...wish, mode: "kubeadm" }, true) ?? [];
-  if (await isThere(SERVICE_PATHS.standaloneConfig)) return commandLine({ ...wish, mode: "standalone" }, true) ?? [];
-  return [];
+/** How the service of this machine was set up. Where that can't be read, the person is not root, which is a finding of its own. */
+async function setUpHere(setup: HostSetup): Promise<Pick<Wish, "mode" | "flags"> | undefined> {
+  const isThere = async (path: string) => (await setup.kind(path)) === "file";
+  try {
+    const flags = flagsOfUnit((await setup.read(UNIT_PATH)) ?? "");
+    if (flags !== undefined) return { mode: "flags", flags };
+    if (await isThere(SERVICE_PATHS.kubeadmConfig)) return { mode: "kubeadm", flags: [] };
+    return (await isThere(SERVICE_PATHS.standaloneConfig)) ? { mode: "standalone", flags: [] } : undefined;
+  } catch (error) {
+    if (!isFault(error, "file-failed")) throw error;
+    return undefined;
+  }
 }
 
-async function examineWith(flags: readonly string[], io: VerbIo, signal: AbortSignal): Promise<readonly Finding[]> {
+/** @param places where the flags and the configuration can be changed */
+async function examineWith(
+  flags: readonly string[],
+  places: string,
+  io: VerbIo,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
   const { examine } = await import("../fitness/index.ts");
   const tools = await io.host();
   const shown = flags.join(" ") || "the defaults, as no flags were given";
@@ -45,7 +60,7 @@ async function examineWith(flags: readonly string[], io: VerbIo, signal: AbortSi
   } catch (error) {
     if (!isFault(error, "config-invalid")) throw error;
     const wrong = error.fault.problems.map(({ field, message }) =>
-      problem(ABOUT, `${field} ${message}`, "correct it: the kubelet does not start so"),
+      problem(ABOUT, `${field} ${message}`, `correct it${places}: the kubelet does not start so`),
     );
     // What does not hang on the configuration can be looked at all the same.
     const plain = await tools.examiner(["--fail-cgroupv1=false"]).catch(() => undefined);

@@ -4,16 +4,17 @@ import { KUBERNETES_VERSION, loadConfig } from "../config/index.ts";
 import { judgeSwap, swapsOf } from "../fitness/index.ts";
 import type { HostSetup } from "../ports/host-setup.ts";
 import {
-  commandLine,
   forgetRecord,
   type InstallOptions,
   install,
   isInstalled,
   type Mode,
   machineRefusals,
+  PLACES,
   readRecord,
   SERVICE_PATHS,
   standaloneConfig,
+  startLine,
   undo,
   type Wish,
   wantedOf,
@@ -146,7 +147,7 @@ async function configProblems(
   io: VerbIo,
   offline: boolean,
 ): Promise<readonly string[]> {
-  const argv = commandLine(wish, ready);
+  const argv = await startLine(wish, ready, host);
   if (argv === undefined) return [];
   const readFile = async (path: string) => {
     const text = await host.read(path);
@@ -169,8 +170,13 @@ async function configProblems(
   } catch (error) {
     if (!isFault(error, "config-invalid")) throw error;
     const lines = error.fault.problems.map(({ field, message }) => `${field} ${message}`);
-    const place = "its options: flags after --, as in kubelet install --standalone -- --max-pods=20, or a file";
-    return wish.mode === "standalone" ? [...lines, `(${place} ${SERVICE_PATHS.standaloneConfig} made before)`] : lines;
+    const given = "its options: flags after --, as in kubelet install --standalone -- --max-pods=20";
+    const places = {
+      standalone: `${given}, ${PLACES.standalone}`,
+      kubeadm: `its options: ${PLACES.kubeadm}`,
+      flags: `${given}, or KUBELET_EXTRA_ARGS in ${SERVICE_PATHS.extraArgs}`,
+    };
+    return [...lines, `(${places[wish.mode]})`];
   }
 }
 

@@ -17,6 +17,13 @@ export const SERVICE_PATHS = {
   standalonePods: "/etc/kubelet/pods",
 } as const;
 
+/** Where a person changes the options of a service that is there. */
+export const PLACES = {
+  standalone: `${SERVICE_PATHS.standaloneConfig}, or KUBELET_EXTRA_ARGS in ${SERVICE_PATHS.extraArgs}`,
+  flags: `its unit (kubelet install again, with other flags after --), or KUBELET_EXTRA_ARGS in ${SERVICE_PATHS.extraArgs}`,
+  kubeadm: `${SERVICE_PATHS.kubeadmConfig}, ${SERVICE_PATHS.kubeadmArgs}, or KUBELET_EXTRA_ARGS in ${SERVICE_PATHS.extraArgs}`,
+} as const;
+
 /** Seconds without a sign of health after which systemd ends and restarts the kubelet; it gives one at half of it. */
 export const WATCHDOG_SECONDS = 60;
 
