@@ -37,6 +37,8 @@ const CRASH_FORGET = seconds(600);
 /** Pods whose volumes are looked at anew at the same time, when the kubelet starts with many; and how long one may hold its place. */
 const SETTLING_WIDTH = 2;
 const SETTLING_PATIENCE = millis(250);
+/** Who asked the kubelet to end waits for it. */
+const END_PATIENCE = seconds(5);
 
 export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSignal): Core {
   const { clock, random, log, files, references, cluster } = deps;
@@ -255,7 +257,7 @@ export function openCore(settings: CoreSettings, deps: CoreDeps, signal: AbortSi
         ]);
       } finally {
         desk.close();
-        if (signal.aborted) await pods.settled();
+        if (signal.aborted) await pods.settled(END_PATIENCE, clock);
       }
     },
   };

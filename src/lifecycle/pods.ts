@@ -1,10 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import { Life } from "../base/abort.ts";
 import type { Log } from "../base/log.ts";
-import { millis } from "../base/units.ts";
+import { type Millis, millis } from "../base/units.ts";
+import { within } from "../base/within.ts";
 import type { Ending } from "../model/ending.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { fullNameOf, isDeleted, isStatic, stopGraceOf, uidOf } from "../model/pod.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { PodIntent } from "./intent.ts";
 import { Mailbox } from "./mailbox.ts";
 
@@ -120,9 +122,19 @@ export class Pods {
     return this.#entries.has(uid);
   }
 
-  /** Resolves when every worker has ended, after the signal aborted. */
-  async settled(): Promise<void> {
-    while (this.#working.size > 0) await Promise.allSettled(this.#working);
+  /**
+   * Resolves when every worker has ended, after the signal aborted, or when they have had their time: one may hang in a dead mount. Correctness needs no
+   * such end.
+   */
+  async settled(patience: Millis, clock: Pick<Clock, "sleep">): Promise<void> {
+    const work = async () => {
+      while (this.#working.size > 0) await Promise.allSettled(this.#working);
+    };
+    const late = () =>
+      this.#deps.log.warn("Ending while something of pods hangs; the next kubelet goes on with them", {
+        pods: this.#working.size,
+      });
+    await within(patience, clock, { work, late, signal: new AbortController().signal });
   }
 
   #startWaiting(): void {
