@@ -130,6 +130,7 @@ const cases: readonly (readonly [name: string, findings: readonly Finding[], ...
     "no forwarding, our own runtime",
     judgeSysctls({ ...sysctls, "net.ipv4.ip_forward": "0" }, { ...plain, embedded: true }),
   ],
+  ["a restart at once after a panic", judgeSysctls({ ...sysctls, "kernel.panic": "-1" }, plain)],
   ["no panic", judgeSysctls({ ...sysctls, "kernel.panic": "0" }, plain), /^warning .*kernel\.panic=10/],
   [
     "no panic, protected",

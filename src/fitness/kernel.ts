@@ -45,8 +45,8 @@ interface Sysctl {
   readonly wanted: number;
   readonly level: "warning" | "problem";
   readonly why: string;
-  /** More is as good. */
-  readonly atLeast?: true;
+  /** Other values that are as good. */
+  readonly isEnough?: (value: number) => boolean;
 }
 
 /** Upstream's values. The Go kubelet sets those of vm and kernel itself unless protectKernelDefaults is on; this one leaves them to you. */
@@ -65,21 +65,28 @@ const SYSCTLS: readonly Sysctl[] = [
     level: "warning",
     why: "memory running out ends the machine and not one container",
   },
-  { name: "kernel.panic", wanted: 10, level: "warning", why: "the machine stays down after a panic" },
+  {
+    name: "kernel.panic",
+    wanted: 10,
+    level: "warning",
+    why: "the machine stays down after a panic",
+    // After so many seconds, or at once where it is negative.
+    isEnough: (value) => value !== 0,
+  },
   { name: "kernel.panic_on_oops", wanted: 1, level: "warning", why: "the machine goes on after a fault of its kernel" },
   {
     name: "kernel.keys.root_maxkeys",
     wanted: 1_000_000,
     level: "warning",
     why: "each container takes one",
-    atLeast: true,
+    isEnough: (value) => value > 1_000_000,
   },
   {
     name: "kernel.keys.root_maxbytes",
     wanted: 25_000_000,
     level: "warning",
     why: "each container takes a key",
-    atLeast: true,
+    isEnough: (value) => value > 25_000_000,
   },
 ];
 export const SYSCTL_NAMES: readonly string[] = SYSCTLS.map(({ name }) => name);
@@ -91,12 +98,12 @@ export function judgeSysctls(
   values: { readonly [name: string]: string | undefined },
   { embedded, protectKernelDefaults }: { readonly embedded: boolean; readonly protectKernelDefaults: boolean },
 ): readonly Finding[] {
-  return SYSCTLS.flatMap(({ name, wanted, level, why, atLeast = false }) => {
+  return SYSCTLS.flatMap(({ name, wanted, level, why, isEnough = () => false }) => {
     const value = values[name]?.trim();
     const about = `sysctl ${name}`;
     // Of a module that is not loaded, which is told of elsewhere.
     if (value === undefined) return [];
-    if (Number(value) === wanted || (atLeast && Number(value) > wanted)) return [ok(about, value)];
+    if (Number(value) === wanted || isEnough(Number(value))) return [ok(about, value)];
     const advice = `sysctl -w ${name}=${wanted}, and that line in /etc/sysctl.d/90-kubelet.conf`;
     if (name === "net.ipv4.ip_forward" && embedded)
       return [ok(about, `${value}; the bridge plugin turns it on with the first pod`)];

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import * as fs from "node:fs/promises";
-import { request } from "node:https";
+import * as http from "node:http";
+import * as https from "node:https";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import type { Clock } from "../../ports/clock.ts";
@@ -66,6 +67,8 @@ const ask: MachineReader["ask"] = (url, { ca, serverName, insecure }, signal) =>
     ...(ca === undefined ? {} : { ca }),
     ...(serverName === undefined ? {} : { servername: serverName }),
   } as const;
+  // A kubeconfig may name a server without TLS.
+  const { request } = url.startsWith("http:") ? http : https;
   const asked = request(url, options, (reply) => {
     reply.resume();
     resolve({ status: reply.statusCode ?? 0, date: reply.headers.date });
