@@ -1,16 +1,14 @@
 import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { defaultRoutesOf } from "../adapters/linux/routes.ts";
+import { nodeIpsOf } from "../config/index.ts";
 
 /**
  * Addresses of this node, the main one first: as `--node-ip` says, else those of the interface with the default route, else any that is
  * not loopback, else 127.0.0.1 (a node for itself).
  */
 export function nodeAddresses(nodeIp: string): readonly string[] {
-  const given = nodeIp
-    .split(",")
-    .map((ip) => ip.trim())
-    .filter((ip) => ip !== "" && ip !== "0.0.0.0" && ip !== "::");
+  const given = nodeIpsOf(nodeIp).ips.filter((ip) => ip !== "0.0.0.0" && ip !== "::");
   if (given.length > 0) return given;
   const interfaces = networkInterfaces();
   const usable = Object.entries(interfaces).flatMap(([name, addresses = []]) =>

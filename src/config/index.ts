@@ -4,6 +4,7 @@ export type { HostFacts } from "./facts.ts";
 export { renderHelp } from "./help.ts";
 export { isGiven, type KubeletConfig, type Origin } from "./kubelet-config.ts";
 export { type Loaded, loadConfig } from "./load.ts";
+export { nodeIpsOf } from "./node-ip.ts";
 export { hint } from "./suggest.ts";
 export type { KubeletConfiguration, KubeletFlags } from "./table.ts";
 export { KUBERNETES_VERSION } from "./version.ts";

@@ -12,7 +12,7 @@ import { FLAG_OPTIONS, originKey } from "./table.ts";
 import { typedFields, typedFlags } from "./typed.ts";
 import { validate } from "./validate.ts";
 import { KUBERNETES_VERSION, renderVersion } from "./version.ts";
-import { effectWarnings, flagWarnings, standaloneWarnings } from "./warnings.ts";
+import { effectWarnings, flagWarnings, nodeIpWarnings, standaloneWarnings } from "./warnings.ts";
 
 export type Loaded =
   | { readonly kind: "run"; readonly config: KubeletConfig }
@@ -61,6 +61,7 @@ function finish(draft: Draft, flags: ParsedFlags, facts: HostFacts): KubeletConf
       ...draft.warnings,
       ...flagWarnings(flags),
       ...gate.warnings,
+      ...nodeIpWarnings(String(flagFields.nodeIP)),
       ...effectWarnings(fields, flagFields, applied.origins),
       ...standaloneWarnings(fields, flagFields, { origins: applied.origins, standalone }),
     ],

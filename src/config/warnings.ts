@@ -1,5 +1,6 @@
 import { type JsonObject, valueAt } from "./json.ts";
 import { isGiven, type Origin } from "./kubelet-config.ts";
+import { nodeIpsOf } from "./node-ip.ts";
 import type { ParsedFlags } from "./parse-flags.ts";
 import { FIELDS, FLAG_OPTIONS, FLAGS_BY_NAME } from "./table.ts";
 
@@ -11,6 +12,12 @@ export function flagWarnings(flags: ParsedFlags): string[] {
   return old.length === 0
     ? []
     : [`Deprecated flags, which still work: ${old.join(", ")}; set them in the file that --config names`];
+}
+
+/** As upstream: what is no address is left out, and said. */
+export function nodeIpWarnings(nodeIp: string): string[] {
+  const { ignored } = nodeIpsOf(nodeIp);
+  return ignored.length === 0 ? [] : [`In --node-ip, no IP address and ignored: ${JSON.stringify(ignored.join(","))}`];
 }
 
 /** One warning that names every option that was changed and that this release does not act on. */

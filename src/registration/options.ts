@@ -1,6 +1,6 @@
 import type { Millis } from "../base/units.ts";
 import { millis, seconds } from "../base/units.ts";
-import type { KubeletConfig } from "../config/index.ts";
+import { type KubeletConfig, nodeIpsOf } from "../config/index.ts";
 import type { Taint } from "../model/kubernetes.ts";
 
 type Texts = { readonly [key: string]: string };
@@ -58,10 +58,7 @@ export function registrationOptions(config: KubeletConfig): RegistrationOptions 
     taints: kubelet.registerWithTaints,
     providerId: kubelet.providerID,
     externalCloudProvider: flags.cloudProvider === "external",
-    nodeIps: flags.nodeIP
-      .split(",")
-      .map((ip) => ip.trim())
-      .filter((ip) => ip !== ""),
+    nodeIps: nodeIpsOf(flags.nodeIP).ips,
     attachDetachByController: kubelet.enableControllerAttachDetach,
     rootDir: flags.rootDir,
     maxPods: kubelet.maxPods,

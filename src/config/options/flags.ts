@@ -1,5 +1,6 @@
 import { labels } from "../codecs-list.ts";
 import { bool, duration, int32, text } from "../codecs-scalar.ts";
+import { nodeIpProblem } from "../node-ip.ts";
 import { option } from "../option.ts";
 import { oneOf } from "../rules.ts";
 import { nodeLabelsProblem } from "../syntax.ts";
@@ -48,6 +49,8 @@ export const FLAGS = {
     effect: "yes",
     deprecated: false,
     help: "Address of the node, or one per family",
+    rule: "0.0.0.0 and :: alone: which family is preferred",
+    check: nodeIpProblem,
   }),
   nodeLabels: option(
     labels,
