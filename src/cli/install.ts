@@ -11,6 +11,7 @@ import {
   type Mode,
   machineRefusals,
   PLACES,
+  RESOLVED_CONF,
   readRecord,
   SERVICE_PATHS,
   standaloneConfig,
@@ -47,6 +48,7 @@ export async function installVerb(argv: readonly string[], io: VerbIo, signal: A
     binDir: absolute(options["bin-dir"] ?? SERVICE_PATHS.local.replace(/\/kubelet$/, ""), "--bin-dir"),
     flags,
     start: root === "" && !options["no-start"],
+    resolvConf: await resolvConfOf(host),
   };
   const wanted = wantedOf(wish);
   const lines: string[] = [];
@@ -116,6 +118,12 @@ function absolute(path: string, option: string): string {
   throw new VerbError(`Cannot use ${option} ${JSON.stringify(path)}: give an absolute path`);
 }
 
+/** systemd-resolved's list, where the usual file names no server but its own, which is on the node's loopback; undefined: the usual file. */
+async function resolvConfOf(host: HostSetup): Promise<string | undefined> {
+  const isStub = /^\s*nameserver\s+127\.0\.0\.53\b/m.test((await host.read("/etc/resolv.conf")) ?? "");
+  return isStub && (await host.kind(RESOLVED_CONF)) === "file" ? RESOLVED_CONF : undefined;
+}
+
 /** Without a word from the person: a node for itself, unless kubeadm's or another cluster's files say that this may be meant otherwise. */
 async function modeOf(
   { standalone, kubeadm }: { readonly standalone: boolean; readonly kubeadm: boolean },
@@ -152,7 +160,7 @@ async function configProblems(
   const readFile = async (path: string) => {
     const text = await host.read(path);
     if (text !== undefined) return text;
-    if (wish.mode === "standalone" && path === SERVICE_PATHS.standaloneConfig) return standaloneConfig();
+    if (wish.mode === "standalone" && path === SERVICE_PATHS.standaloneConfig) return standaloneConfig(wish.resolvConf);
     throw new VerbError("there is no such file");
   };
   try {

@@ -10,6 +10,7 @@ export {
   kubeadmDropIn,
   PLACES,
   packagedUnit,
+  RESOLVED_CONF,
   SERVICE_PATHS,
   standaloneConfig,
   standaloneUnit,

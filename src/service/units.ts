@@ -89,14 +89,19 @@ ExecStart=${[unitWord(executable), ...variables].join(" ")}
 `;
 }
 
-/** The configuration of a new node without a cluster, with what people change first. */
-export const standaloneConfig = (): string => `# Options: kubelet config view --effective
+/** systemd-resolved's list of the servers behind it. */
+export const RESOLVED_CONF = "/run/systemd/resolve/resolv.conf";
+
+/** The configuration of a new node without a cluster, with what people change first. `resolvConf`: where the machine's usual one is of no use to pods. */
+export const standaloneConfig = (resolvConf?: string): string => `# Options: kubelet config view --effective
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 # A containerd of the kubelet's own. Or a running one: unix:///run/containerd/containerd.sock
 containerRuntimeEndpoint: embedded
 # Each file here is a pod.
 staticPodPath: ${SERVICE_PATHS.standalonePods}
+# Behind systemd-resolved /etc/resolv.conf names an address that answers on the node, but not in its pods.
+${resolvConf === undefined ? `#resolvConf: ${RESOLVED_CONF}` : `resolvConf: ${resolvConf}`}
 `;
 
 function unitText({ description, unit = [], command, environmentFile }: UnitTexts): string {

@@ -11,6 +11,8 @@ export interface Wish {
   /** The kubelet's own, for its unit. */
   readonly flags: readonly string[];
   readonly start: boolean;
+  /** For a new configuration: the resolver file that pods can use, where that is not the usual one. */
+  readonly resolvConf?: string | undefined;
 }
 
 export const UNIT = "kubelet.service";
@@ -33,7 +35,7 @@ export interface Wanted {
   readonly directories: readonly { readonly path: string; readonly mode: number }[];
 }
 
-export function wantedOf({ mode, binDir, flags }: Wish): Wanted {
+export function wantedOf({ mode, binDir, flags, resolvConf }: Wish): Wanted {
   const executable = `${binDir}/kubelet`;
   const unit = (content: string): WantedFile => ({ path: UNIT_PATH, content, mode: 0o644 });
   if (mode === "flags") return { executable, files: [unit(flagsUnit(executable, flags))], directories: [] };
@@ -49,7 +51,7 @@ export function wantedOf({ mode, binDir, flags }: Wish): Wanted {
   return {
     executable,
     files: [
-      { path: SERVICE_PATHS.standaloneConfig, content: standaloneConfig(), mode: 0o600, yours: true },
+      { path: SERVICE_PATHS.standaloneConfig, content: standaloneConfig(resolvConf), mode: 0o600, yours: true },
       unit(standaloneUnit(executable, { flags })),
     ],
     directories: [

@@ -158,6 +158,17 @@ test("a node for itself: everything is there, said, and gone again", async () =>
   assert.deepEqual(machine.tree(), before);
 });
 
+test("behind systemd-resolved pods get the servers behind it", async () => {
+  await using machine = new Machine();
+  machine.put("/etc/resolv.conf", "nameserver 127.0.0.53\n");
+  await machine.kubelet("install --no-start");
+  assert.match(machine.read("/etc/kubelet/config.yaml"), /^#resolvConf: /m, "there is no such list");
+  await machine.kubelet("uninstall");
+  machine.put("/run/systemd/resolve/resolv.conf", "nameserver 10.0.0.1\n");
+  await machine.kubelet("install --no-start");
+  assert.match(machine.read("/etc/kubelet/config.yaml"), /^resolvConf: \/run\/systemd\/resolve\/resolv\.conf$/m);
+});
+
 test("what people changed is kept at the end, and said", async () => {
   await using machine = new Machine();
   await machine.kubelet("install");
