@@ -1,6 +1,7 @@
 import type { Agent, ClientRequest, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { orAborted } from "../../base/abort.ts";
+import { refuseUpgrade } from "../http/client-rules.ts";
 import { SlowError } from "./dial.ts";
 import type { ApiRequest, ApiResponse, Session } from "./session.ts";
 
@@ -62,11 +63,7 @@ export class Http1Session implements Session {
     const sent = request({ method, path, headers: all, agent: this.#agent, signal });
     this.#open.add(sent);
     sent.once("response", resolve);
-    // Without a listener Node would tell neither of an answer nor of an error.
-    sent.once("upgrade", (_response, socket) => {
-      socket.destroy();
-      reject(new Error("it answered 101 Switching Protocols, which nobody had asked for"));
-    });
+    refuseUpgrade(sent, reject);
     // Stays: an error that nobody reads must not end the process.
     sent.on("error", reject);
     sent.once("close", () => {

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import { messageOf } from "../../base/fault.ts";
 import type { HttpClient } from "../../ports/http.ts";
+import { REDIRECTS, refuseUpgrade } from "../http/client-rules.ts";
 
 type Headers = { readonly [name: string]: readonly string[] };
 
 /** As Go's client, which the Go kubelet uses. */
 const MOST_REDIRECTS = 10;
-const REDIRECTS: ReadonlySet<number | undefined> = new Set([301, 302, 303, 307, 308]);
 /** Not for another host, to which a redirect may lead. */
 const SECRETS: ReadonlySet<string> = new Set(["authorization", "cookie", "www-authenticate", "proxy-authorization"]);
 
@@ -55,13 +55,8 @@ async function request(url: URL, headers: Headers, signal: AbortSignal): Promise
     protocol === "https:" ? process.getBuiltinModule("node:https") : process.getBuiltinModule("node:http");
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const sent = Object.fromEntries(Object.entries(headers).map(([name, values]) => [name, [...values]]));
-  get(url, { headers: sent, agent: false, signal }, resolve)
-    // Without a listener Node would tell neither of it nor of an error, ever.
-    .on("upgrade", (_response, socket) => {
-      socket.destroy();
-      reject(new Error("it answered 101 Switching Protocols, which nobody had asked for"));
-    })
-    .on("error", reject);
+  const asked = get(url, { headers: sent, agent: false, signal }, resolve).on("error", reject);
+  refuseUpgrade(asked, reject);
   return promise;
 }
 

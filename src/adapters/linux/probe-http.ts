@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { HttpProbe, HttpProbeAnswer } from "../../ports/probing.ts";
+import { REDIRECTS } from "../http/client-rules.ts";
 import { joinHostPort, readText } from "./go-net-words.ts";
 import { dial, type Line, lineOf, type ProbeTime } from "./probe-socket.ts";
 
@@ -8,7 +9,6 @@ const MAX_BODY = 10 * 1024;
 const MAX_HEADERS = 1024 * 1024;
 const MAX_REDIRECTS = 10;
 const SWITCHING_PROTOCOLS = 101;
-const FOLLOWED = new Set([301, 302, 303, 307, 308]);
 /** Go's words for the time that a client has for all of it. */
 const TOO_LATE = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
 
@@ -18,7 +18,7 @@ export async function getProbe(probe: HttpProbe, time: ProbeTime): Promise<HttpP
   for (let redirects = 0; ; redirects++) {
     try {
       const { location, ...answer } = await getOnce(asked, time);
-      if (location === undefined || !FOLLOWED.has(answer.status)) return answer;
+      if (location === undefined || !REDIRECTS.has(answer.status)) return answer;
       const next = new URL(location, urlOf(asked));
       if (hostOf(next) !== probe.host || !/^https?:$/.test(next.protocol)) return { ...answer, redirectedTo: location };
       if (redirects + 1 >= MAX_REDIRECTS) throw new Error(`stopped after ${MAX_REDIRECTS} redirects`);
